@@ -1,0 +1,54 @@
+/**
+ * Where the running code is: its scope and its loop. All of the library's module-level mutable state lives here.
+ *
+ * The scope travels with the code through every `await` in an `AsyncLocalStorage`. The engine calls the `then()` of an
+ * awaited thenable in the awaiting code's own context, so a future can tell who waits for it.
+ *
+ * @module
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { EventLoop } from "./base_events.ts";
+import type { Scope } from "./_scopes.ts";
+
+const storage: AsyncLocalStorage<Scope> = new AsyncLocalStorage();
+let loop_factory: (() => EventLoop) | null = null;
+let default_loop: EventLoop | null = null;
+let last_task_number = 0;
+
+/** The scope of the running code, or `undefined` outside of every task and loop callback. */
+export function current_scope(): Scope | undefined {
+  return storage.getStore();
+}
+
+/** Calls `fn` so that it, and all that it awaits, runs in `scope`. */
+export function run_in_scope<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R {
+  return storage.run(scope, fn, ...args);
+}
+
+/** The loop of the running code; outside of every task that is the default loop, which Deno's own loop drives. */
+export function current_loop(): EventLoop {
+  return storage.getStore()?.loop ?? get_default_loop();
+}
+
+/** The loop of code that runs outside of every task; made on first use, and anew once the last one was closed. */
+export function get_default_loop(): EventLoop {
+  if (default_loop === null || default_loop.is_closed()) set_default_loop(loop_factory!());
+  return default_loop!;
+}
+
+/** Replaces the default loop; `null` has the next use make a new one. */
+export function set_default_loop(loop: EventLoop | null): void {
+  default_loop = loop;
+  loop?._drive();
+}
+
+/** Tells this room how a default loop is made; the loop's own room is above this one and says it on import. */
+export function set_loop_factory(factory: () => EventLoop): void {
+  loop_factory = factory;
+}
+
+/** The number that names a task that was given no name. */
+export function next_task_number(): number {
+  return ++last_task_number;
+}

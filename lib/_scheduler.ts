@@ -1,0 +1,202 @@
+/**
+ * The ready queue, and the rule by which its steps follow each other.
+ *
+ * A step is a callback, the start of a task, or a wait whose future is done. The scheduler runs a step, lets the code
+ * that it set going come to rest (it ends, or it waits for a future), and only then runs the next, so that programs
+ * print in CPython's order. Whether that code has come to rest is looked at after each of a few microtasks, which cost
+ * a twentieth of a microsecond. If it still has not, it waits for something that is not the library's; then the next
+ * turn of Deno's loop, before which all microtasks are done, goes on. A completed read or a hand-over between two tasks
+ * so costs no turn.
+ *
+ * Rejected: running the whole queue at once (nested async functions of different tasks would mix), and a turn for each
+ * step (two microseconds where this takes a tenth of one).
+ *
+ * @module
+ */
+
+import { current_scope } from "./_context.ts";
+import { type Step, type Strand, UNKNOWN_STRAND } from "./_scopes.ts";
+
+/**
+ * Looks at code that has not come to rest before a turn is spent on it. To return through a level of async functions
+ * takes one to three microtasks, and twenty cost less than the turn they save.
+ */
+const MAX_LOOKS = 20;
+
+/** Iterations between two looks at the clock, to see whether the turn has lasted a millisecond: timers and I/O wait. */
+const ITERATIONS_PER_LOOK_AT_CLOCK = 8;
+
+const RESOLVED = Promise.resolve();
+
+/** Takes the place of a step that was run, which need not live on until the array is emptied. */
+const NOTHING: Step = { _run: () => null };
+
+/** Idle: nothing to do. Scheduled: a microtask or a turn goes on. Draining: a step is being run. */
+type Phase = "idle" | "scheduled" | "draining";
+
+export class Scheduler {
+  #ready: Step[] = [];
+  #next = 0;
+  /** Steps from here on were scheduled by this iteration, and belong to the next. */
+  #iteration_end = 0;
+  #phase: Phase = "idle";
+  /** The code that has to come to rest before the next step. */
+  #strand: Strand | null = null;
+  #looks = 0;
+  #iterations = 0;
+  #turn_started = 0;
+  #immediate: ReturnType<typeof setImmediate> | null = null;
+  #active = false;
+  /** Called at the end of the current iteration. */
+  #stop: (() => void) | null = null;
+  readonly #report: (error: unknown) => void;
+
+  /** `report` hears of an error in a step, which is a defect of the library. */
+  constructor(report: (error: unknown) => void) {
+    this.#report = report;
+  }
+
+  /** Nothing is left to run now. */
+  get is_idle(): boolean {
+    return this.#phase === "idle";
+  }
+
+  /** Starts or halts; what is on the queue stays there. */
+  set_active(active: boolean): void {
+    this.#active = active;
+    if (!active || this.#phase !== "idle" || (this.#ready.length === 0 && this.#stop === null)) return;
+    // A stop that was asked for before comes after one iteration of what is ready.
+    this.#iteration_end = this.#ready.length;
+    this.#wake();
+  }
+
+  /** Has `fn` called at the end of the iteration that runs, or of the next one if none does. */
+  call_at_iteration_end(fn: () => void): void {
+    this.#stop = fn;
+    if (this.#phase === "idle" && this.#active) this.#wake();
+  }
+
+  /** Puts a step on the queue. */
+  push(step: Step): void {
+    this.#ready.push(step);
+    if (this.#phase === "idle" && this.#active) this.#wake();
+  }
+
+  /** Drops all steps. */
+  clear(): void {
+    this.#ready = [];
+    this.#next = this.#iteration_end = 0;
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    this.#immediate = null;
+    this.#phase = "idle";
+  }
+
+  /** Runs what ends an operation of the system. No code of the program runs now, so what it wakes goes on at once. */
+  deliver<A>(fn: (arg: A) => void, arg: A): void {
+    const drains = this.#phase === "idle" && this.#active;
+    if (drains) this.#phase = "draining";
+    try {
+      fn(arg);
+    } catch (error) {
+      this.#report(error);
+    }
+    if (!drains) return;
+    this.#iterations = 0;
+    this.#strand = null;
+    this.#iteration_end = this.#ready.length;
+    this.#drain();
+  }
+
+  // The iteration begins only once the running code has come to rest, so all that it schedules until then is part of it.
+  #wake(): void {
+    const scope = current_scope();
+    // Code outside of every task may go on for any number of microtasks.
+    if (scope === undefined || scope === scope.loop._scope || this.#turn_is_over()) return this.#next_turn();
+    this.#strand = scope.root;
+    this.#look_again();
+  }
+
+  /** Timers and I/O have waited for about a millisecond. Two tasks that wake each other must not starve them. */
+  #turn_is_over(): boolean {
+    if (++this.#iterations % ITERATIONS_PER_LOOK_AT_CLOCK !== 0) return false;
+    const now = Date.now();
+    if (this.#iterations === ITERATIONS_PER_LOOK_AT_CLOCK) this.#turn_started = now;
+    return now !== this.#turn_started;
+  }
+
+  #look_again(): void {
+    this.#phase = "scheduled";
+    RESOLVED.then(this.#resume);
+  }
+
+  #next_turn(): void {
+    this.#phase = "scheduled";
+    this.#immediate = setImmediate(this.#take_turn);
+  }
+
+  readonly #resume = (): void => {
+    if (this.#phase === "scheduled") this.#drain();
+  };
+
+  readonly #take_turn = (): void => {
+    this.#immediate = null;
+    this.#iterations = 0;
+    this.#strand = null;
+    this.#drain();
+  };
+
+  #drain(): void {
+    this.#phase = "draining";
+    while (this.#active) {
+      if (this.#strand !== null && !this.#strand._settled) {
+        if (this.#strand === UNKNOWN_STRAND || ++this.#looks > MAX_LOOKS) {
+          this.#looks = 0;
+          return this.#next_turn();
+        }
+        return this.#look_again();
+      }
+      this.#looks = 0;
+      if (this.#next === this.#iteration_end && !this.#begin_iteration()) return;
+      const step = this.#ready[this.#next];
+      this.#ready[this.#next++] = NOTHING;
+      try {
+        this.#strand = step._run();
+      } catch (error) {
+        this.#report(error);
+      }
+      // With nothing else to run there is nothing to wait for: the code goes on by itself.
+      if (this.#next === this.#ready.length && this.#stop === null) break;
+    }
+    this.#rest();
+  }
+
+  /** Goes on to the steps that were scheduled meanwhile; false if that is not for now. */
+  #begin_iteration(): boolean {
+    const stop = this.#stop;
+    if (stop !== null) {
+      this.#stop = null;
+      stop();
+    }
+    if (this.#next === this.#ready.length || !this.#active) {
+      this.#rest();
+      return false;
+    }
+    // Emptied in time, the array does not grow with the age of the program.
+    if (this.#next > 1024) {
+      this.#ready = this.#ready.slice(this.#next);
+      this.#next = 0;
+    }
+    this.#iteration_end = this.#ready.length;
+    if (!this.#turn_is_over()) return true;
+    this.#next_turn();
+    return false;
+  }
+
+  #rest(): void {
+    this.#phase = "idle";
+    if (this.#next === this.#ready.length) {
+      this.#ready.length = 0;
+      this.#next = this.#iteration_end = 0;
+    }
+  }
+}

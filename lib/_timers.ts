@@ -1,0 +1,163 @@
+/**
+ * A loop's timers: a heap of deadlines over one timer of the clock.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clocks.ts";
+import type { TimerHandle } from "./events.ts";
+import type { Step } from "./_scopes.ts";
+import type { Scheduler } from "./_scheduler.ts";
+
+/** Cancelled timers stay in the heap until they are due; past this number, and half of the heap, it is rebuilt. */
+const MIN_CANCELLED_TO_REBUILD = 100;
+
+/** A deadline missed by this many seconds counts as met: float arithmetic, and a tick of the machine's clock. */
+const CLOCK_RESOLUTION = 1e-6;
+
+export class Timers {
+  #heap: TimerHandle[] = [];
+  #cancelled = 0;
+  #last_order = 0;
+  readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
+  #active = false;
+  /** When the clock's timer will go off. */
+  #armed_for: number | null = null;
+  #disarm: (() => void) | null = null;
+  #arming = false;
+
+  constructor(clock: Clock, scheduler: Scheduler) {
+    this.#clock = clock;
+    this.#scheduler = scheduler;
+  }
+
+  /** A number that puts timers of one deadline into the order in which they were made. */
+  next_order(): number {
+    return ++this.#last_order;
+  }
+
+  /** Starts or halts: halted, no timer of the clock is left to keep the process alive. */
+  set_active(active: boolean): void {
+    this.#active = active;
+    this.#arm();
+  }
+
+  add(timer: TimerHandle): void {
+    this.#heap.push(timer);
+    this.#rise(this.#heap.length - 1);
+    if (this.#heap[0] === timer) this.#arm_later();
+  }
+
+  /** Notes that a timer in the heap was cancelled. */
+  note_cancelled(timer: TimerHandle): void {
+    timer._scheduled = false;
+    const length = this.#heap.length;
+    if (++this.#cancelled === length) {
+      this.#heap.length = this.#cancelled = 0;
+      this.#arm_later();
+    } else if (this.#cancelled > MIN_CANCELLED_TO_REBUILD && this.#cancelled > length / 2) {
+      this.#heap = this.#heap.filter((each) => each._scheduled);
+      this.#cancelled = 0;
+      for (let i = (this.#heap.length >> 1) - 1; i >= 0; i--) this.#sink(i);
+    }
+  }
+
+  /** Drops all timers. */
+  clear(): void {
+    for (const timer of this.#heap) timer._scheduled = false;
+    this.#heap.length = this.#cancelled = 0;
+    this.#arm();
+  }
+
+  // To set a timer of the clock and clear it costs five microseconds. A step of the program that ends one deadline and
+  // begins the next, as a loop of reads with a timeout does, so costs none: it is looked at once the step is over.
+  #arm_later(): void {
+    if (this.#arming || !this.#active) return;
+    this.#arming = true;
+    this.#scheduler.push(this.#arm_step);
+  }
+
+  readonly #arm_step: Step = {
+    _run: () => {
+      this.#arming = false;
+      this.#arm();
+      return null;
+    },
+  };
+
+  #arm(): void {
+    const deadline = this.#active ? this.#next_deadline() : null;
+    if (deadline === null) {
+      this.#disarm?.();
+      this.#disarm = this.#armed_for = null;
+    } else if (this.#armed_for === null || deadline < this.#armed_for) {
+      this.#disarm?.();
+      this.#armed_for = deadline;
+      this.#disarm = this.#clock.set_timer(deadline, this.#go_off, () => this.#scheduler.is_idle);
+    }
+  }
+
+  readonly #go_off = (): void => {
+    this.#disarm = this.#armed_for = null;
+    this.#scheduler.deliver(this.#push_due, this.#clock.time() + CLOCK_RESOLUTION);
+  };
+
+  readonly #push_due = (now: number): void => {
+    for (let deadline = this.#next_deadline(); deadline !== null && deadline <= now; deadline = this.#next_deadline()) {
+      const timer = this.#remove_first();
+      timer._scheduled = false;
+      this.#scheduler.push(timer);
+    }
+    this.#arm();
+  };
+
+  #next_deadline(): number | null {
+    while (this.#heap.length > 0 && !this.#heap[0]._scheduled) {
+      this.#remove_first();
+      this.#cancelled--;
+    }
+    return this.#heap.length === 0 ? null : this.#heap[0].when();
+  }
+
+  #remove_first(): TimerHandle {
+    const first = this.#heap[0];
+    const last = this.#heap.pop()!;
+    if (this.#heap.length > 0) {
+      this.#heap[0] = last;
+      this.#sink(0);
+    }
+    return first;
+  }
+
+  #rise(at: number): void {
+    const heap = this.#heap;
+    const timer = heap[at];
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!is_before(timer, heap[parent])) break;
+      heap[at] = heap[parent];
+      at = parent;
+    }
+    heap[at] = timer;
+  }
+
+  #sink(at: number): void {
+    const heap = this.#heap;
+    const timer = heap[at];
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && is_before(heap[child + 1], heap[child])) child++;
+      if (!is_before(heap[child], timer)) break;
+      heap[at] = heap[child];
+      at = child;
+    }
+    heap[at] = timer;
+  }
+}
+
+function is_before(a: TimerHandle, b: TimerHandle): boolean {
+  const difference = a.when() - b.when();
+  return difference < 0 || (difference === 0 && a._order < b._order);
+}

@@ -1,0 +1,547 @@
+/**
+ * The event loop: a thin facade over Deno's own.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clocks.ts";
+import { SystemClock } from "./clocks.ts";
+import { INSPECT, SLOW_CALLBACK_DURATION } from "./constants.ts";
+import { set_loop_factory } from "./_context.ts";
+import type { AwaitableLike, CoroutineLike } from "./coroutines.ts";
+import type { RawConn, RawListener } from "./_deno.ts";
+import { connect_tcp, listen_tcp } from "./_deno_net.ts";
+import { env_flag } from "./_deno_process.ts";
+import {
+  type CallOptions,
+  check_not_running,
+  type ExceptionContext,
+  type ExceptionHandler,
+  Handle,
+  TimerHandle,
+} from "./events.ts";
+import { check_callable, check_number, RuntimeError, shown } from "./exceptions.ts";
+import { Future } from "./futures.ts";
+import { Scheduler } from "./_scheduler.ts";
+import { Scope, type Step } from "./_scopes.ts";
+import { ensure_future, Task, type TaskFactory, type TaskOptions } from "./tasks.ts";
+import { Timers } from "./_timers.ts";
+import { UnretrievedErrors } from "./_unretrieved.ts";
+
+/**
+ * Options of `new_event_loop()` and `new EventLoop()`.
+ */
+export interface EventLoopOptions {
+  /**
+   * Where the loop takes its time from.
+   *
+   * @default the machine's monotonic clock
+   */
+  readonly clock?: Clock;
+}
+
+/**
+ * A loop that runs tasks and callbacks.
+ *
+ * The default loop (`get_event_loop()`) is always at work. One that `new_event_loop()` makes is at work only while
+ * `run_forever()` or `run_until_complete()` is.
+ *
+ * Differs from asyncio: what blocks there returns a promise here. There are no methods for file descriptors.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const loop = asyncio.new_event_loop();
+ * console.log(await loop.run_until_complete(() => asyncio.sleep(0.01, "done"))); // done
+ * loop.close();
+ * ```
+ */
+export class EventLoop {
+  readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
+  readonly #timers: Timers;
+  /** Deno drives it, without `run_forever()`. */
+  #driven = false;
+  #running = false;
+  #closed = false;
+
+  #debug: boolean;
+  #exception_handler: ExceptionHandler | null = null;
+  #task_factory: TaskFactory | null = null;
+
+  /** Seconds that a callback may take before debug mode warns of it. */
+  slow_callback_duration: number = SLOW_CALLBACK_DURATION;
+
+  /**
+   * What is open and has to be closed with the loop, lest it keep the process alive.
+   *
+   * @internal
+   */
+  readonly _resources: Set<{ _loop_closed(): void }> = new Set();
+  /**
+   * Where callbacks run: on this loop, in no task.
+   *
+   * @internal
+   */
+  readonly _scope: Scope;
+  /**
+   * The tasks that are not done.
+   *
+   * @internal
+   */
+  readonly _tasks: Set<Task<unknown>> = new Set();
+  /** @internal */
+  readonly _unretrieved: UnretrievedErrors;
+
+  /**
+   * Makes a loop that is not at work yet.
+   *
+   * @param options Its clock.
+   */
+  constructor(options?: EventLoopOptions) {
+    this.#clock = options?.clock ?? new SystemClock();
+    this.#scheduler = new Scheduler((exception) =>
+      this.call_exception_handler({ message: "Exception in the event loop", exception })
+    );
+    this.#timers = new Timers(this.#clock, this.#scheduler);
+    this.#debug = env_flag("ASYNCIO_DEBUG");
+    this._scope = new Scope(this, null, null);
+    this._unretrieved = new UnretrievedErrors(this);
+  }
+
+  // Running
+
+  /**
+   * Runs the loop until `stop()`.
+   *
+   * @returns A promise that resolves when the loop has stopped.
+   * @throws {RuntimeError} If it is closed or already running, or if the calling code runs on a loop.
+   */
+  run_forever(): Promise<void> {
+    return Promise.try(() => {
+      this.#check_can_run();
+      return this.#run();
+    });
+  }
+
+  /**
+   * Runs the loop until something is done.
+   *
+   * @param awaitable A coroutine, which becomes a task, a future, or a promise.
+   * @returns A promise of its result.
+   * @throws {RuntimeError} If the loop is closed or already running, if the calling code runs on a loop, or if the loop
+   * was stopped before the end.
+   */
+  async run_until_complete<T>(awaitable: AwaitableLike<T>): Promise<T> {
+    this.#check_can_run();
+    const future = ensure_future(awaitable, { loop: this });
+    const stop = () => this.stop();
+    future._on_done(stop);
+    try {
+      await this.#run();
+    } finally {
+      future._remove_on_done(stop);
+    }
+    if (!future.done()) throw new RuntimeError("Event loop stopped before Future completed.");
+    return future.result();
+  }
+
+  #check_can_run(): void {
+    this.#check_closed();
+    if (this.#running) throw new RuntimeError("This event loop is already running");
+    check_not_running("Cannot run the event loop while another loop is running");
+  }
+
+  #run(): Promise<void> {
+    this.#running = true;
+    const stopped = new Promise<void>((resolve) => this.#resolve_stopped = resolve);
+    if (this.#stopping) this.stop();
+    this.#activate();
+    return stopped;
+  }
+
+  #resolve_stopped: (() => void) | null = null;
+  #stopping = false;
+
+  /** Stops `run_forever()` after the current iteration; called before it, the loop runs one iteration. */
+  stop(): void {
+    this.#stopping = true;
+    if (!this.#running) return;
+    this.#scheduler.call_at_iteration_end(() => {
+      this.#running = this.#stopping = false;
+      this.#activate();
+      this.#resolve_stopped?.();
+    });
+  }
+
+  #activate(): void {
+    const active = !this.#closed && (this.#running || this.#driven);
+    this.#timers.set_active(active);
+    this.#scheduler.set_active(active);
+  }
+
+  /**
+   * Tells whether `run_forever()` or `run_until_complete()` is at work.
+   *
+   * @returns True while it is.
+   */
+  is_running(): boolean {
+    return this.#running;
+  }
+
+  /**
+   * Tells whether the loop was closed.
+   *
+   * @returns True after `close()`.
+   */
+  is_closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Ends the loop for good: what was scheduled is dropped, its timer is cleared, its servers and connections are closed;
+   * what was written to these still leaves. Closing it again does nothing.
+   *
+   * @throws {RuntimeError} If it is running.
+   */
+  close(): void {
+    if (this.#running) throw new RuntimeError("Cannot close a running event loop");
+    if (this.#closed) return;
+    this._unretrieved.report_all();
+    for (const task of this._tasks) {
+      this.call_exception_handler({ message: "Task was destroyed but it is pending!", task });
+    }
+    this.#closed = true;
+    for (const resource of this._resources) resource._loop_closed();
+    this.#activate();
+    this.#timers.clear();
+    this.#scheduler.clear();
+  }
+
+  // Callbacks and time
+
+  /**
+   * Has a function called in the next iteration.
+   *
+   * @param callback What to call. An error it throws goes to the exception handler.
+   * @param args Its arguments.
+   * @returns A handle to take it back.
+   * @throws {RuntimeError} If the loop is closed.
+   */
+  call_soon<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Handle {
+    return this.#call_soon(callback, args, {});
+  }
+
+  /**
+   * Has a function called in the next iteration, in another asynchronous context.
+   *
+   * @param callback What to call.
+   * @param args Its arguments.
+   * @param options The context.
+   * @returns A handle to take it back.
+   */
+  call_soon_in<A extends unknown[]>(callback: (...args: A) => unknown, args: A, options: CallOptions): Handle {
+    return this.#call_soon(callback, args, options);
+  }
+
+  #call_soon(callback: (...args: never[]) => unknown, args: readonly unknown[], options: CallOptions): Handle {
+    check_callable("callback", callback);
+    this.#check_closed();
+    const handle = new Handle(this, callback, args, true, options.context);
+    this._push(handle);
+    return handle;
+  }
+
+  /**
+   * Has a function called after a time.
+   *
+   * @param delay Seconds from now.
+   * @param callback What to call. An error it throws goes to the exception handler.
+   * @param args Its arguments.
+   * @returns A handle to take it back.
+   * @throws {TypeError} If `delay` is not a number.
+   * @throws {RuntimeError} If the loop is closed.
+   */
+  call_later<A extends unknown[]>(delay: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
+    if (delay === null || delay === undefined) throw new TypeError("delay must not be None");
+    check_number("delay", delay);
+    return this.call_at(this.time() + delay, callback, ...args);
+  }
+
+  /**
+   * Has a function called at a time. Functions for the same time are called in the order of the calls.
+   *
+   * @param when The time, as `time()` gives it.
+   * @param callback What to call. An error it throws goes to the exception handler.
+   * @param args Its arguments.
+   * @returns A handle to take it back.
+   * @throws {TypeError} If `when` is not a number.
+   * @throws {RuntimeError} If the loop is closed.
+   */
+  call_at<A extends unknown[]>(when: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
+    if (when === null || when === undefined) throw new TypeError("when cannot be None");
+    check_number("when", when);
+    check_callable("callback", callback);
+    this.#check_closed();
+    return this.#add_timer(new TimerHandle(this, when, this.#timers.next_order(), callback, args, true));
+  }
+
+  /**
+   * The time of the loop's clock.
+   *
+   * @returns Seconds since some fixed moment.
+   */
+  time(): number {
+    return this.#clock.time();
+  }
+
+  // Futures and tasks
+
+  /**
+   * Makes a future of this loop.
+   *
+   * @returns A pending future.
+   */
+  create_future<T>(): Future<T> {
+    return new Future<T>({ loop: this });
+  }
+
+  /**
+   * Makes a task of this loop, with the task factory if there is one.
+   *
+   * @param coroutine A coroutine function, a `Coroutine`, or a future.
+   * @param options The task's name and context, and whether it starts at once.
+   * @returns The task.
+   * @throws {RuntimeError} If the loop is closed.
+   */
+  create_task<T>(coroutine: CoroutineLike<T>, options?: TaskOptions): Task<T> {
+    this.#check_closed();
+    if (this.#task_factory !== null) return this.#task_factory(this, coroutine, options);
+    return new Task(coroutine, options === undefined ? { loop: this } : { ...options, loop: this });
+  }
+
+  /**
+   * Has another function make the tasks.
+   *
+   * @param factory The function; `null` for the plain one.
+   * @throws {TypeError} If it is neither a function nor `null`.
+   */
+  set_task_factory(factory: TaskFactory | null): void {
+    if (factory !== null && typeof factory !== "function") {
+      throw new TypeError(`"factory" must be a function or null, got ${shown(factory)}`);
+    }
+    this.#task_factory = factory;
+  }
+
+  /**
+   * The function that makes the tasks.
+   *
+   * @returns The function, or `null`.
+   */
+  get_task_factory(): TaskFactory | null {
+    return this.#task_factory;
+  }
+
+  // Errors and debugging
+
+  /**
+   * Has another function hear what nobody handled.
+   *
+   * @param handler The function; `null` for the default one, which prints to the console.
+   * @throws {TypeError} If it is neither a function nor `null`.
+   */
+  set_exception_handler(handler: ExceptionHandler | null): void {
+    if (handler !== null && typeof handler !== "function") {
+      throw new TypeError(`A callable object or null is expected, got ${shown(handler)}`);
+    }
+    this.#exception_handler = handler;
+  }
+
+  /**
+   * The function that hears what nobody handled.
+   *
+   * @returns The function, or `null` if it is the default one.
+   */
+  get_exception_handler(): ExceptionHandler | null {
+    return this.#exception_handler;
+  }
+
+  /**
+   * Prints what happened to the console.
+   *
+   * @param context What happened.
+   */
+  default_exception_handler(context: ExceptionContext): void {
+    const lines = [context.message];
+    for (const [key, value] of Object.entries(context)) {
+      if (key !== "message" && key !== "exception" && value !== undefined) lines.push(`${key}: ${described(value)}`);
+    }
+    if (context.exception === undefined) console.error(lines.join("\n"));
+    else console.error(lines.join("\n"), "\n", context.exception);
+  }
+
+  /**
+   * Tells the exception handler of something. It never throws: if the handler does, the default one hears of both.
+   *
+   * @param context What happened.
+   */
+  call_exception_handler(context: ExceptionContext): void {
+    const handler = this.#exception_handler;
+    if (handler === null) return this.default_exception_handler(context);
+    try {
+      handler(this, context);
+    } catch (exception) {
+      this.default_exception_handler({ message: "Unhandled error in exception handler", exception });
+      this.default_exception_handler(context);
+    }
+  }
+
+  /**
+   * Tells whether the loop is in debug mode.
+   *
+   * @returns True in debug mode.
+   */
+  get_debug(): boolean {
+    return this.#debug;
+  }
+
+  /**
+   * Switches debug mode: slow callbacks and coroutines that were never awaited are reported. It starts switched on where
+   * the environment variable `ASYNCIO_DEBUG` is set and may be read.
+   *
+   * @param enabled Whether to switch it on.
+   */
+  set_debug(enabled: boolean): void {
+    this.#debug = Boolean(enabled);
+  }
+
+  /** @ignore */
+  [INSPECT](): string {
+    return `<EventLoop running=${this.#running} closed=${this.#closed} debug=${this.#debug}>`;
+  }
+
+  // What the other rooms use
+
+  /**
+   * Has Deno drive the loop, as the default loop is driven.
+   *
+   * @internal
+   */
+  _drive(): void {
+    this.#driven = true;
+    this.#activate();
+  }
+
+  /**
+   * Puts a step on the ready queue.
+   *
+   * @internal
+   */
+  _push(step: Step): void {
+    this.#scheduler.push(step);
+  }
+
+  /**
+   * Runs what ends an operation of the system.
+   *
+   * @internal
+   */
+  _deliver<A>(fn: (arg: A) => void, arg: A): void {
+    this.#scheduler.deliver(fn, arg);
+  }
+
+  /**
+   * `call_soon()` for the library's own callbacks, which need no context.
+   *
+   * @internal
+   */
+  _call_soon(callback: () => void): Handle {
+    const handle = new Handle(this, callback, [], false);
+    this.#scheduler.push(handle);
+    return handle;
+  }
+
+  /**
+   * `call_at()` for the library's own callbacks.
+   *
+   * @internal
+   */
+  _call_at(when: number, callback: () => void): TimerHandle {
+    return this.#add_timer(new TimerHandle(this, when, this.#timers.next_order(), callback, [], false));
+  }
+
+  /**
+   * `call_later()` for the library's own callbacks.
+   *
+   * @internal
+   */
+  _call_later(delay: number, callback: () => void): TimerHandle {
+    return this._call_at(this.#clock.time() + delay, callback);
+  }
+
+  /** @internal */
+  _timer_cancelled(timer: TimerHandle): void {
+    this.#timers.note_cancelled(timer);
+  }
+
+  /** @internal */
+  _report_slow(handle: Handle, seconds: number): void {
+    if (seconds < this.slow_callback_duration) return;
+    console.warn(`Executing ${described(handle)} took ${seconds.toFixed(3)} seconds`);
+  }
+
+  /**
+   * Connects; what `signal` aborts leaves nothing open.
+   *
+   * @internal
+   */
+  _connect_tcp(host: string, port: number, signal: AbortSignal): Promise<RawConn> {
+    return connect_tcp(host, port, signal);
+  }
+
+  /**
+   * Listens on each host.
+   *
+   * @internal
+   */
+  _listen_tcp(hosts: readonly (string | null)[], port: number, backlog: number): RawListener[] {
+    return listen_tcp(hosts, port, backlog);
+  }
+
+  #add_timer(timer: TimerHandle): TimerHandle {
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  #check_closed(): void {
+    if (this.#closed) throw new RuntimeError("Event loop is closed");
+  }
+}
+
+/** One line for a message: what the object prints itself as, or its plain text. */
+function described(value: unknown): string {
+  const inspect = (value as Record<symbol, unknown> | null)?.[INSPECT];
+  return typeof inspect === "function" ? inspect.call(value) : String(value);
+}
+
+/**
+ * Makes a loop that is at work only while it is run.
+ *
+ * @param options Its clock.
+ * @returns The loop; whoever makes it closes it.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const loop = asyncio.new_event_loop();
+ * await loop.run_until_complete(() => asyncio.sleep(0.01));
+ * loop.close();
+ * ```
+ */
+export function new_event_loop(options?: EventLoopOptions): EventLoop {
+  return new EventLoop(options);
+}
+
+set_loop_factory(() => new EventLoop());

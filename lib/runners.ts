@@ -1,0 +1,208 @@
+/**
+ * The way in: a loop for one main coroutine, and its orderly end.
+ *
+ * @module
+ */
+
+import { type EventLoop, new_event_loop } from "./base_events.ts";
+import { Coroutine, type CoroutineLike } from "./coroutines.ts";
+import { on_interrupt } from "./_deno_process.ts";
+import { check_not_running } from "./events.ts";
+import { CancelledError, check_callable, KeyboardInterrupt, RuntimeError, shown } from "./exceptions.ts";
+import { Future } from "./futures.ts";
+import type { Task } from "./tasks.ts";
+import { gather } from "./waiting.ts";
+
+/**
+ * Options of `run()` and `new Runner()`.
+ */
+export interface RunOptions {
+  /**
+   * Switches the loop's debug mode on or off.
+   *
+   * @default what the loop starts with
+   */
+  readonly debug?: boolean;
+  /**
+   * Makes the loop.
+   *
+   * @default new_event_loop
+   */
+  readonly loop_factory?: () => EventLoop;
+}
+
+/**
+ * Runs several coroutines, one after the other, on one loop.
+ *
+ * Whoever makes it closes it, best with `await using` or `async_with()`.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * await using runner = new asyncio.Runner();
+ * await runner.run(() => asyncio.sleep(0.01));
+ * await runner.run(async () => console.log(asyncio.all_tasks().size)); // 1
+ * ```
+ */
+export class Runner {
+  readonly #options: RunOptions;
+  #loop: EventLoop | null = null;
+  #state: "created" | "initialized" | "closed" = "created";
+
+  /**
+   * Makes a runner; its loop is made when it is first needed.
+   *
+   * @param options Debug mode, and how the loop is made.
+   * @throws {TypeError} If `loop_factory` is not a function.
+   */
+  constructor(options?: RunOptions) {
+    if (options?.loop_factory !== undefined) check_callable("loop_factory", options.loop_factory);
+    this.#options = options ?? {};
+  }
+
+  /**
+   * The runner's loop.
+   *
+   * @returns The loop.
+   * @throws {RuntimeError} If the runner is closed.
+   */
+  get_loop(): EventLoop {
+    if (this.#state === "closed") throw new RuntimeError("Runner is closed");
+    if (this.#loop === null) {
+      this.#loop = (this.#options.loop_factory ?? new_event_loop)();
+      if (this.#options.debug !== undefined) this.#loop.set_debug(this.#options.debug);
+      this.#state = "initialized";
+    }
+    return this.#loop;
+  }
+
+  /**
+   * Runs a coroutine to its end.
+   *
+   * While it runs, the first Ctrl-C cancels it, so that its `finally` blocks run; the second ends the process.
+   *
+   * @param main A coroutine function, a `Coroutine`, or a future.
+   * @returns A promise of its result.
+   * @throws {RuntimeError} If the runner is closed, or if the calling code runs on a loop.
+   * @throws {TypeError} If `main` is not a coroutine.
+   * @throws {KeyboardInterrupt} If Ctrl-C ended it.
+   */
+  async run<T>(main: CoroutineLike<T>): Promise<T> {
+    check_not_running("Runner.run() cannot be called from a running event loop");
+    const loop = this.get_loop();
+    // Asked before the task is made: it would run all the same.
+    if (loop.is_running()) throw new RuntimeError("This event loop is already running");
+    const task = loop.create_task(main);
+    let interrupted = false;
+    const stop_listening = on_interrupt(() => {
+      interrupted = true;
+      loop._deliver(() => task.cancel(), undefined);
+    });
+    try {
+      return await loop.run_until_complete(task);
+    } catch (error) {
+      if (interrupted && error instanceof CancelledError && task.uncancel() === 0) {
+        throw new KeyboardInterrupt("", { cause: error });
+      }
+      throw error;
+    } finally {
+      stop_listening();
+    }
+  }
+
+  /**
+   * Ends the loop: tasks that are left are cancelled and waited for, their errors go to the exception handler, and the
+   * loop is closed. Closing again does nothing.
+   *
+   * @returns A promise that resolves when all has ended.
+   */
+  async close(): Promise<void> {
+    if (this.#state !== "initialized") return;
+    const loop = this.#loop!;
+    this.#state = "closed";
+    try {
+      await cancel_all_tasks(loop);
+    } finally {
+      loop.close();
+      this.#loop = null;
+    }
+  }
+
+  /**
+   * Makes the loop; called by `async_with()`.
+   *
+   * @returns The runner itself.
+   */
+  __aenter__(): this {
+    this.get_loop();
+    return this;
+  }
+
+  /**
+   * Closes the runner; called by `async_with()`.
+   *
+   * @param _error What the body threw, or `null`.
+   */
+  async __aexit__(_error: unknown): Promise<void> {
+    await this.close();
+  }
+
+  /** Closes the runner at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+async function cancel_all_tasks(loop: EventLoop): Promise<void> {
+  const tasks: Task<unknown>[] = [...loop._tasks];
+  if (tasks.length === 0) return;
+  for (const task of tasks) task.cancel();
+  await loop.run_until_complete(() => gather(...tasks, { return_exceptions: true }));
+  for (const task of tasks) {
+    if (task.cancelled()) continue;
+    const exception = task.exception();
+    if (exception === null) continue;
+    loop.call_exception_handler({
+      message: "unhandled exception during asyncio.run() shutdown",
+      exception,
+      task,
+    });
+  }
+}
+
+/**
+ * Runs a coroutine on a loop of its own, then ends all that it left running.
+ *
+ * When it has ended, the tasks that are left are cancelled and waited for, and the loop is closed. While it runs, the
+ * first Ctrl-C cancels it, so that its `finally` blocks run; the second ends the process. Several may run side by side.
+ *
+ * Differs from asyncio: it does not block; await it.
+ *
+ * @param main A coroutine function, a `Coroutine`, or a future.
+ * @param options Debug mode, and how the loop is made.
+ * @returns A promise of the result of `main`.
+ * @throws {RuntimeError} If the calling code runs on a loop.
+ * @throws {TypeError} If `main` is not a coroutine.
+ * @throws {KeyboardInterrupt} If Ctrl-C ended it.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * await asyncio.run(async () => {
+ *   await asyncio.sleep(0.01);
+ *   console.log("done");
+ * });
+ * ```
+ */
+export async function run<T>(main: CoroutineLike<T>, options?: RunOptions): Promise<T> {
+  if (typeof main !== "function" && !(main instanceof Coroutine) && !(main instanceof Future)) {
+    throw new TypeError(
+      `a coroutine was expected, got ${shown(main)}: pass a function, as in run(() => main()) or run(main)`,
+    );
+  }
+  check_not_running("asyncio.run() cannot be called from a running event loop");
+  await using runner = new Runner(options);
+  return await runner.run(main);
+}

@@ -1,0 +1,214 @@
+/**
+ * Tasks that end together.
+ *
+ * @module
+ */
+
+import { INSPECT } from "./constants.ts";
+import type { AsyncContextManager, ScopedManager } from "./async_with.ts";
+import { Coroutine, type CoroutineLike } from "./coroutines.ts";
+import { CancelledError, ExceptionGroup, KeyboardInterrupt, RuntimeError } from "./exceptions.ts";
+import { Future } from "./futures.ts";
+import type { Scope } from "./_scopes.ts";
+import type { Task, TaskOptions } from "./tasks.ts";
+
+/**
+ * A block that ends when all the tasks made in it have ended.
+ *
+ * The first task that fails has the others, and the block's body, cancelled; once all have ended, the errors come out
+ * as one `ExceptionGroup`. A child that was cancelled is no error. If the body fails, the children are cancelled and
+ * its error joins the group. A cancellation from outside cancels the children and comes out as `CancelledError`, unless
+ * a child failed: then the group comes out, and the task's next wait is cancelled.
+ *
+ * Differs from asyncio: it can be used outside of a task too; only the waits of the group's own body are cancelled, not
+ * other branches of the task.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * await asyncio.run(async () => {
+ *   const [one, two] = await asyncio.async_with(new asyncio.TaskGroup(), (group) => [
+ *     group.create_task(() => asyncio.sleep(0.01, 1)),
+ *     group.create_task(() => asyncio.sleep(0.01, 2)),
+ *   ]);
+ *   console.log(one.result() + two.result()); // 3
+ * });
+ * ```
+ */
+export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager {
+  #scope: Scope | null = null;
+  #entered = false;
+  #exiting = false;
+  #aborting = false;
+  #cancel_called = false;
+  #outside_requests = 0;
+  /** The body was cancelled by the group itself, which counts as one request that the exit takes back. */
+  #body_cancelled = false;
+  readonly #tasks = new Set<Task<unknown>>();
+  readonly #errors: unknown[] = [];
+  #base_error: unknown = null;
+  #all_ended: Future<void> | null = null;
+
+  /**
+   * Makes a task that the group waits for.
+   *
+   * @param coroutine A coroutine function, a `Coroutine`, or a future.
+   * @param options The task's name and context, and whether it starts at once.
+   * @returns The task.
+   * @throws {RuntimeError} Before the group was entered, after it ended, and while it shuts down.
+   */
+  create_task<T>(coroutine: CoroutineLike<T>, options?: TaskOptions): Task<T> {
+    const refusal = !this.#entered
+      ? "has not been entered"
+      : this.#exiting && this.#tasks.size === 0
+      ? "is finished"
+      : this.#aborting
+      ? "is shutting down"
+      : null;
+    if (refusal !== null) {
+      if (coroutine instanceof Coroutine) coroutine.close();
+      throw new RuntimeError(`TaskGroup ${this.#describe()} ${refusal}`);
+    }
+    const task = this.#scope!.loop.create_task(coroutine, options);
+    if (task.done()) {
+      this.#on_task_done(task as Task<unknown>);
+    } else {
+      this.#tasks.add(task as Task<unknown>);
+      task._on_done(() => this.#on_task_done(task as Task<unknown>));
+    }
+    return task;
+  }
+
+  /**
+   * Ends the group: its tasks and what its body waits for are cancelled, and the block ends without an error.
+   *
+   * Before the group is entered, it is cancelled as it is entered; after it ended, nothing happens. A cancellation from
+   * outside still comes out as `CancelledError`.
+   */
+  cancel(): void {
+    if (this.#cancel_called) return;
+    this.#cancel_called = true;
+    if (!this.#entered || (this.#exiting && this.#tasks.size === 0)) return;
+    if (!this.#aborting) this.#abort();
+    this.#cancel_body();
+  }
+
+  /** @internal */
+  _enter_scope(scope: Scope): void {
+    if (!this.#entered) this.#scope = scope;
+  }
+
+  /**
+   * Opens the group; called by `async_with()`.
+   *
+   * @returns The group itself.
+   * @throws {RuntimeError} If it was entered before.
+   */
+  __aenter__(): this {
+    if (this.#entered) throw new RuntimeError(`TaskGroup ${this.#describe()} has already been entered`);
+    if (this.#scope === null) throw new RuntimeError("Cannot enter a TaskGroup by hand: use async_with(group, body)");
+    this.#entered = true;
+    this.#outside_requests = this.#scope.delivered_outside_requests();
+    if (this.#cancel_called) {
+      this.#abort();
+      this.#cancel_body();
+    }
+    return this;
+  }
+
+  /**
+   * Waits for the tasks; called by `async_with()`.
+   *
+   * @param error What the body threw, or `null`.
+   * @returns True if the error was the group's own cancellation.
+   * @throws {ExceptionGroup} If tasks failed, or the body did.
+   * @throws {CancelledError} If the block was cancelled from outside.
+   */
+  async __aexit__(error: unknown): Promise<boolean> {
+    const scope = this.#scope!;
+    this.#exiting = true;
+    if (error instanceof KeyboardInterrupt) this.#base_error ??= error;
+    let cancellation = error instanceof CancelledError ? error : null;
+    if (error !== null && !this.#aborting) this.#abort();
+
+    while (this.#tasks.size > 0) {
+      this.#all_ended = new Future<void>({ loop: scope.loop });
+      try {
+        await this.#all_ended;
+      } catch (cause) {
+        if (!(cause instanceof CancelledError)) throw cause;
+        // While the group shuts down, further requests are remembered by their count alone.
+        if (!this.#aborting) {
+          cancellation = cause;
+          this.#abort();
+        }
+      }
+      this.#all_ended = null;
+    }
+
+    if (this.#base_error !== null) throw this.#base_error;
+    if (this.#body_cancelled) {
+      if (scope.outside_requests() > this.#outside_requests) cancellation ??= new CancelledError();
+      else cancellation = null;
+    }
+    if (cancellation !== null && this.#errors.length === 0) throw cancellation;
+    if (error !== null && !(error instanceof CancelledError)) this.#errors.push(error);
+    if (this.#errors.length > 0) {
+      // A request from outside is still open: the next wait after the block delivers it.
+      if (scope.outside_requests() > this.#outside_requests) deliver_again(scope.parent!);
+      throw new ExceptionGroup("unhandled errors in a TaskGroup", this.#errors);
+    }
+    return error instanceof CancelledError;
+  }
+
+  #abort(): void {
+    this.#aborting = true;
+    for (const task of this.#tasks) task.cancel();
+  }
+
+  #cancel_body(): void {
+    if (this.#body_cancelled) return;
+    this.#body_cancelled = true;
+    const scope = this.#scope!;
+    scope.cancel_requests++;
+    scope.cancel(undefined);
+  }
+
+  #on_task_done(task: Task<unknown>): void {
+    this.#tasks.delete(task);
+    if (this.#tasks.size === 0 && this.#all_ended !== null && !this.#all_ended.done()) {
+      this.#all_ended.set_result(undefined);
+    }
+    if (task.cancelled()) return;
+    const error = task.exception();
+    if (error === null) return;
+    this.#errors.push(error);
+    if (error instanceof KeyboardInterrupt) this.#base_error ??= error;
+    if (!this.#aborting && !this.#body_cancelled) {
+      this.#abort();
+      this.#cancel_body();
+    }
+  }
+
+  #describe(): string {
+    const parts = ["<TaskGroup"];
+    if (this.#tasks.size > 0) parts.push(`tasks=${this.#tasks.size}`);
+    if (this.#errors.length > 0) parts.push(`errors=${this.#errors.length}`);
+    if (this.#aborting) parts.push("cancelling");
+    else if (this.#entered) parts.push("entered");
+    return `${parts.join(" ")}>`;
+  }
+
+  /** @ignore */
+  [INSPECT](): string {
+    return this.#describe();
+  }
+}
+
+/** Has the next wait in the scope that was asked to end, this one or one around it, cancelled. */
+function deliver_again(scope: Scope): void {
+  let asked: Scope | null = scope;
+  while (asked !== null && asked.cancel_requests === 0) asked = asked.parent;
+  if (asked !== null) asked.must_cancel = true;
+}

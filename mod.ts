@@ -1,0 +1,127 @@
+/**
+ * Python's asyncio for Deno, name for name.
+ *
+ * Tasks that can be cancelled, although they are plain async functions; timeouts that stop the work; task groups; and
+ * TCP connections as a `StreamReader` and a `StreamWriter` with back-pressure. Deno's own event loop does the waiting.
+ *
+ * Names, arguments and behaviour are those of CPython 3.13's `asyncio`. Keyword arguments become one last options
+ * object, times are in seconds, and `None` is `null`. Where a symbol departs from that, its page says "Differs from
+ * asyncio:".
+ *
+ * A coroutine is a function: `create_task(() => work(1))`. JavaScript starts an async function when it is called, and a
+ * promise cannot be cancelled, so a promise is not taken in its place.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * await asyncio.run(async () => {
+ *   await using server = await asyncio.start_server(async (reader, writer) => {
+ *     for await (const line of reader) writer.write(line);
+ *   }, "127.0.0.1", 0);
+ *   const [host, port] = server.sockets[0].getsockname() as [string, number];
+ *
+ *   const [reader, writer] = await asyncio.open_connection(host, port);
+ *   writer.write("hello\n");
+ *   await writer.drain();
+ *   console.log(new TextDecoder().decode(await reader.readline())); // hello
+ *   writer.close();
+ *   await writer.wait_closed();
+ * });
+ * ```
+ *
+ * @module
+ */
+
+export { async_with, type AsyncContextManager } from "./lib/async_with.ts";
+export { EventLoop, type EventLoopOptions, new_event_loop } from "./lib/base_events.ts";
+export { type Clock, VirtualClock } from "./lib/clocks.ts";
+export { type AwaitableLike, Coroutine, coroutine, type CoroutineLike, iscoroutine } from "./lib/coroutines.ts";
+export {
+  type Address,
+  BrokenPipeError,
+  ConnectionAbortedError,
+  ConnectionRefusedError,
+  ConnectionResetError,
+  type RawConn,
+} from "./lib/_deno.ts";
+export {
+  type CallOptions,
+  type ContextRunner,
+  type ExceptionContext,
+  type ExceptionHandler,
+  get_event_loop,
+  get_running_loop,
+  Handle,
+  set_event_loop,
+  TimerHandle,
+} from "./lib/events.ts";
+export {
+  BrokenBarrierError,
+  CancelledError,
+  type ErrorCondition,
+  ExceptionGroup,
+  IncompleteReadError,
+  InvalidStateError,
+  KeyboardInterrupt,
+  LimitOverrunError,
+  QueueEmpty,
+  QueueFull,
+  QueueShutDown,
+  RuntimeError,
+  TimeoutError,
+} from "./lib/exceptions.ts";
+export { type DoneCallbackOptions, Future, type FutureOptions, isfuture, wrap_future } from "./lib/futures.ts";
+export { type AcquireOptions, Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore } from "./lib/locks.ts";
+export { LifoQueue, PriorityQueue, type PriorityQueueOptions, Queue, type QueueShutdownOptions } from "./lib/queues.ts";
+export { run, Runner, type RunOptions } from "./lib/runners.ts";
+export { Server } from "./lib/servers.ts";
+export { StreamReader, type StreamReaderOptions } from "./lib/stream_reader.ts";
+export {
+  type ClientConnectedCallback,
+  open_connection,
+  type OpenConnectionOptions,
+  start_server,
+  type StartServerOptions,
+  StreamWriter,
+} from "./lib/streams.ts";
+export { TaskGroup } from "./lib/taskgroups.ts";
+export {
+  all_tasks,
+  create_eager_task_factory,
+  create_task,
+  current_task,
+  eager_task_factory,
+  ensure_future,
+  type EnsureFutureOptions,
+  type NewTaskOptions,
+  sleep,
+  Task,
+  type TaskFactory,
+  type TaskOptions,
+} from "./lib/tasks.ts";
+export { Timeout, timeout, timeout_at } from "./lib/timeouts.ts";
+export {
+  type ExtraInfo,
+  type SocketAddress,
+  Transport,
+  TransportSocket,
+  type WriteBufferLimits,
+} from "./lib/transports.ts";
+export {
+  ALL_COMPLETED,
+  as_completed,
+  type AsCompletedOptions,
+  type CompletedFuture,
+  type CompletionIterator,
+  FIRST_COMPLETED,
+  FIRST_EXCEPTION,
+  gather,
+  type GatherOptions,
+  type Results,
+  type ResultsOrErrors,
+  shield,
+  wait,
+  wait_for,
+  type WaitOptions,
+} from "./lib/waiting.ts";

@@ -1,0 +1,78 @@
+import { assertEquals } from "@std/assert";
+
+/** The rooms from the ground up: a file may import, at run time, only from the lines above its own. */
+const LEVELS: readonly (readonly string[])[] = [
+  ["constants", "exceptions", "clocks", "_byte_buffer", "_context", "_deno"],
+  ["_scopes", "events"],
+  ["_scheduler", "_unretrieved", "futures", "coroutines"],
+  ["_timers", "tasks", "async_with", "transports", "_line"],
+  ["timeouts", "taskgroups", "stream_reader", "servers", "locks"],
+  ["waiting", "streams", "queues"],
+  ["_deno_net", "_deno_process"],
+  ["base_events"],
+  ["runners"],
+];
+
+/** The only files that may write `Deno.`; all but the first call it. */
+const MAY_NAME_DENO = ["_deno", "_deno_net", "_deno_process"];
+
+interface Module {
+  readonly specifier: string;
+  readonly dependencies?: readonly { readonly specifier: string; readonly code?: { readonly specifier?: string } }[];
+}
+
+async function modules(): Promise<Module[]> {
+  const command = new Deno.Command(Deno.execPath(), { args: ["info", "--json", "mod.ts"], stderr: "null" });
+  const { stdout } = await command.output();
+  return JSON.parse(new TextDecoder().decode(stdout)).modules;
+}
+
+function room(specifier: string): string | null {
+  return specifier.match(/\/lib\/(\w+)\.ts$/)?.[1] ?? null;
+}
+
+Deno.test("run-time imports in lib/ point downward, and every room has its level", async () => {
+  const level_of = new Map(LEVELS.flatMap((names, level) => names.map((name) => [name, level] as const)));
+  const wrong: string[] = [];
+  for (const module of await modules()) {
+    const from = room(module.specifier);
+    if (from === null) continue;
+    if (!level_of.has(from)) wrong.push(`${from} has no level`);
+    for (const dependency of module.dependencies ?? []) {
+      const to = room(dependency.code?.specifier ?? "");
+      if (to !== null && !(level_of.get(to)! < level_of.get(from)!)) wrong.push(`${from} imports ${to}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("mod.ts and lib/ import only relative files and node: built-ins", async () => {
+  const wrong: string[] = [];
+  for (const module of await modules()) {
+    for (const { specifier } of module.dependencies ?? []) {
+      if (!/^(\.\.?\/|node:)/.test(specifier)) wrong.push(`${module.specifier} imports ${specifier}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("only the rooms that touch the system write Deno.", async () => {
+  const wrong: string[] = [];
+  for await (const entry of Deno.readDir("lib")) {
+    const name = entry.name.replace(/\.ts$/, "");
+    if (MAY_NAME_DENO.includes(name)) continue;
+    const code = (await Deno.readTextFile(`lib/${entry.name}`)).replace(/\/\*[\s\S]*?\*\/|\/\/.*|"[^"]*"/g, "");
+    if (/\bDeno\./.test(code)) wrong.push(entry.name);
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("only _context.ts has module-level state that changes", async () => {
+  const wrong: string[] = [];
+  for await (const entry of Deno.readDir("lib")) {
+    if (entry.name === "_context.ts") continue;
+    const code = await Deno.readTextFile(`lib/${entry.name}`);
+    if (/^(export )?(let|var) /m.test(code)) wrong.push(entry.name);
+  }
+  assertEquals(wrong, []);
+});

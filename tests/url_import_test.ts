@@ -1,0 +1,87 @@
+import { assertEquals } from "@std/assert";
+
+const PROGRAM = `
+await asyncio.run(async () => {
+  await using server = await asyncio.start_server(async (reader, writer) => {
+    writer.write(await reader.readline());
+  }, "127.0.0.1", 0);
+  const [host, port] = server.sockets[0].getsockname() as [string, number];
+  const [reader, writer] = await asyncio.open_connection(host, port);
+  writer.write("hello\\n");
+  console.log(new TextDecoder().decode(await reader.readline()).trim());
+  writer.close();
+  await writer.wait_closed();
+});
+`;
+
+/** Serves the repository's files, and `main.ts`, over http while `fn` runs. */
+async function serving(fn: (port: number, folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const path = new URL(request.url).pathname;
+    if (path === "/main.ts") return typescript(await Deno.readTextFile(`${folder}/main.ts`));
+    if (!/^\/(mod\.ts|lib\/\w+\.ts)$/.test(path)) return new Response(null, { status: 404 });
+    return typescript(await Deno.readTextFile(`.${path}`));
+  });
+  try {
+    const { port } = server.addr;
+    await Deno.writeTextFile(
+      `${folder}/main.ts`,
+      `import * as asyncio from "http://127.0.0.1:${port}/mod.ts";${PROGRAM}`,
+    );
+    await fn(port, folder);
+  } finally {
+    await server.shutdown();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function typescript(text: string): Response {
+  return new Response(text, { headers: { "content-type": "application/typescript" } });
+}
+
+async function run_deno(folder: string, ...args: string[]): Promise<[code: number, stdout: string, stderr: string]> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: folder,
+    clearEnv: true,
+    env: { DENO_DIR: `${folder}/cache`, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return [code, text(stdout), text(stderr)];
+}
+
+Deno.test("mod.ts works imported by an http URL into an empty folder, with --allow-net alone", async () => {
+  await serving(async (port, folder) => {
+    // Deno asks for leave to import from a host it does not know; that is no permission of the program.
+    const [code, stdout, stderr] = await run_deno(
+      folder,
+      "run",
+      "--no-prompt",
+      "--allow-net",
+      `--allow-import=127.0.0.1:${port}`,
+      "main.ts",
+    );
+    assertEquals([code, stdout], [0, "hello\n"], stderr);
+  });
+});
+
+Deno.test("a program run from a URL imports mod.ts by URL, with --allow-net alone", async () => {
+  await serving(async (port, folder) => {
+    const [code, stdout, stderr] = await run_deno(
+      folder,
+      "run",
+      "--no-prompt",
+      "--allow-net",
+      `http://127.0.0.1:${port}/main.ts`,
+    );
+    assertEquals([code, stdout], [0, "hello\n"], stderr);
+  });
+});
+
+Deno.test("mod.ts imported by an http URL passes the type check of a project without a configuration", async () => {
+  await serving(async (port, folder) => {
+    const [code, , stderr] = await run_deno(folder, "check", `--allow-import=127.0.0.1:${port}`, "main.ts");
+    assertEquals(code, 0, stderr);
+  });
+});
