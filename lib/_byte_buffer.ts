@@ -1,8 +1,9 @@
 /**
  * Bytes that have arrived and were not read yet. Pure: it knows nothing of streams.
  *
- * One contiguous array, filled at the end and taken from the front. The system reads straight into its free end, so a
- * byte is copied once when it is taken, and at most once more, on average, when the array grows.
+ * One contiguous array, filled at the end and taken from the front. The system reads straight into its free end. What is
+ * taken is a view of the array wherever that is cheap to keep, so that it is not copied at all; the part that was handed
+ * out is never written again, and when the free end runs out the rest moves to a new array.
  *
  * @module
  */
@@ -13,15 +14,21 @@ export interface Match {
   readonly end: number;
 }
 
-/** From this size on, a whole array is handed over instead of copied, if at least half of it is used. */
-const HAND_OVER_SIZE = 16 * 1024;
+/** A view keeps its whole array alive, so one that is smaller than this part of it is copied instead. */
+const LEAST_SHARE = 1 / 16;
 
+/** The engine keeps arrays up to this size without a separate allocation, so to copy them is cheapest. */
+const CHEAP_SIZE = 64;
+
+const LEAST_CAPACITY = 1024;
 const EMPTY = new Uint8Array(0);
 
 export class ByteBuffer {
   #bytes: Uint8Array<ArrayBuffer> = EMPTY;
   #start = 0;
   #end = 0;
+  /** Views of the front were handed out, so it must not be written again. */
+  #shared = false;
   /** The free end is being filled by the system, so the array must stay where it is. */
   #lent = false;
 
@@ -34,29 +41,14 @@ export class ByteBuffer {
   append(data: Uint8Array): void {
     // The free end is not free while it is lent.
     if (this.#lent) this.#move(this.length + data.length);
-    else this.#make_room(data.length);
+    else this.#make_room(data.length, data.length);
     this.#bytes.set(data, this.#end);
     this.#end += data.length;
   }
 
-  /** Puts bytes back in front of what is waiting. */
-  prepend(data: Uint8Array): void {
-    if (data.length <= this.#start) {
-      this.#start -= data.length;
-      this.#bytes.set(data, this.#start);
-      return;
-    }
-    const joined = new Uint8Array(data.length + this.length);
-    joined.set(data);
-    joined.set(this.#bytes.subarray(this.#start, this.#end), data.length);
-    this.#bytes = joined;
-    this.#start = 0;
-    this.#end = joined.length;
-  }
-
-  /** Lends the free end, at least `size` bytes, to be filled; `commit()` ends the loan. */
-  lend(size: number): Uint8Array<ArrayBuffer> {
-    this.#make_room(size);
+  /** Lends the free end, at least `least` bytes, to be filled; `commit()` ends the loan. A new array has `fresh` bytes. */
+  lend(least: number, fresh: number = least): Uint8Array<ArrayBuffer> {
+    this.#make_room(least, fresh);
     this.#lent = true;
     return this.#bytes.subarray(this.#end);
   }
@@ -73,21 +65,21 @@ export class ByteBuffer {
   take(count: number): Uint8Array<ArrayBuffer> {
     const start = this.#start;
     const end = start + count;
-    if (end === this.#end && !this.#lent && count >= HAND_OVER_SIZE && 2 * count >= this.#bytes.length) {
-      const whole = this.#bytes.subarray(start, end);
-      this.#bytes = EMPTY;
-      this.#start = this.#end = 0;
-      return whole;
+    const bytes = this.#bytes;
+    if (count <= CHEAP_SIZE || count < LEAST_SHARE * bytes.length) {
+      const copy = bytes.slice(start, end);
+      this.skip(count);
+      return copy;
     }
-    const copy = this.#bytes.slice(start, end);
-    this.skip(count);
-    return copy;
+    this.#shared = true;
+    this.#start = end;
+    return bytes.subarray(start, end);
   }
 
   /** Drops bytes from the front. */
   skip(count: number): void {
     this.#start += count;
-    if (this.#start === this.#end && !this.#lent) this.#start = this.#end = 0;
+    if (this.#start === this.#end && !this.#lent && !this.#shared) this.#start = this.#end = 0;
   }
 
   /** Frees the array if nothing waits in it. */
@@ -95,6 +87,7 @@ export class ByteBuffer {
     if (this.length > 0 || this.#lent) return;
     this.#bytes = EMPTY;
     this.#start = this.#end = 0;
+    this.#shared = false;
   }
 
   /** How much the array can hold without growing. */
@@ -126,12 +119,12 @@ export class ByteBuffer {
     return -1;
   }
 
-  #make_room(size: number): void {
+  #make_room(size: number, fresh: number): void {
     if (this.#bytes.length - this.#end >= size) return;
     const length = this.length;
     // Moved to the front, the bytes may leave room enough; but only if that is rare enough to be cheap.
-    if (this.#bytes.length - length < size || this.#start < length) {
-      return this.#move(Math.max(length + size, 2 * length));
+    if (this.#shared || this.#bytes.length - length < size || this.#start < length) {
+      return this.#move(Math.max(length + fresh, 2 * length, LEAST_CAPACITY));
     }
     this.#bytes.copyWithin(0, this.#start, this.#end);
     this.#start = 0;
@@ -145,5 +138,6 @@ export class ByteBuffer {
     this.#bytes = moved;
     this.#start = 0;
     this.#end = length;
+    this.#shared = false;
   }
 }

@@ -26,6 +26,9 @@ const MAX_LOOKS = 20;
 /** Iterations between two looks at the clock, to see whether the turn has lasted a millisecond: timers and I/O wait. */
 const ITERATIONS_PER_LOOK_AT_CLOCK = 8;
 
+/** Steps for which the queue keeps room. */
+const KEPT_LENGTH = 1024;
+
 const RESOLVED = Promise.resolve();
 
 /** Takes the place of a step that was run, which need not live on until the array is emptied. */
@@ -35,8 +38,10 @@ const NOTHING: Step = { _run: () => null };
 type Phase = "idle" | "scheduled" | "draining";
 
 export class Scheduler {
-  #ready: Step[] = [];
+  /** Its array is kept when the queue runs empty: to let it grow again each time costs more than to overwrite it. */
+  readonly #ready: Step[] = [];
   #next = 0;
+  #end = 0;
   /** Steps from here on were scheduled by this iteration, and belong to the next. */
   #iteration_end = 0;
   #phase: Phase = "idle";
@@ -64,9 +69,9 @@ export class Scheduler {
   /** Starts or halts; what is on the queue stays there. */
   set_active(active: boolean): void {
     this.#active = active;
-    if (!active || this.#phase !== "idle" || (this.#ready.length === 0 && this.#stop === null)) return;
+    if (!active || this.#phase !== "idle" || (this.#end === 0 && this.#stop === null)) return;
     // A stop that was asked for before comes after one iteration of what is ready.
-    this.#iteration_end = this.#ready.length;
+    this.#iteration_end = this.#end;
     this.#wake();
   }
 
@@ -78,14 +83,17 @@ export class Scheduler {
 
   /** Puts a step on the queue. */
   push(step: Step): void {
-    this.#ready.push(step);
+    this.#ready[this.#end++] = step;
     if (this.#phase === "idle" && this.#active) this.#wake();
   }
 
   /** Drops all steps. */
   clear(): void {
-    this.#ready = [];
-    this.#next = this.#iteration_end = 0;
+    this.#ready.length =
+      this.#next =
+      this.#end =
+      this.#iteration_end =
+        0;
     if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#immediate = null;
     this.#phase = "idle";
@@ -103,7 +111,7 @@ export class Scheduler {
     if (!drains) return;
     this.#iterations = 0;
     this.#strand = null;
-    this.#iteration_end = this.#ready.length;
+    this.#iteration_end = this.#end;
     this.#drain();
   }
 
@@ -165,7 +173,7 @@ export class Scheduler {
         this.#report(error);
       }
       // With nothing else to run there is nothing to wait for: the code goes on by itself.
-      if (this.#next === this.#ready.length && this.#stop === null) break;
+      if (this.#next === this.#end && this.#stop === null) break;
     }
     this.#rest();
   }
@@ -177,16 +185,18 @@ export class Scheduler {
       this.#stop = null;
       stop();
     }
-    if (this.#next === this.#ready.length || !this.#active) {
+    if (this.#next === this.#end || !this.#active) {
       this.#rest();
       return false;
     }
-    // Emptied in time, the array does not grow with the age of the program.
-    if (this.#next > 1024) {
-      this.#ready = this.#ready.slice(this.#next);
+    // Tasks that always wake each other never let the queue run empty; it is moved to the front now and then.
+    if (this.#next > KEPT_LENGTH) {
+      this.#ready.copyWithin(0, this.#next, this.#end);
+      this.#end -= this.#next;
       this.#next = 0;
+      this.#ready.length = this.#end;
     }
-    this.#iteration_end = this.#ready.length;
+    this.#iteration_end = this.#end;
     if (!this.#turn_is_over()) return true;
     this.#next_turn();
     return false;
@@ -194,9 +204,8 @@ export class Scheduler {
 
   #rest(): void {
     this.#phase = "idle";
-    if (this.#next === this.#ready.length) {
-      this.#ready.length = 0;
-      this.#next = this.#iteration_end = 0;
-    }
+    if (this.#next < this.#end) return;
+    this.#next = this.#end = this.#iteration_end = 0;
+    if (this.#ready.length > KEPT_LENGTH) this.#ready.length = 0;
   }
 }

@@ -16,7 +16,7 @@ import { type ContextRunner, Handle } from "./events.ts";
 import { CancelledError, check_callable, InvalidStateError, RuntimeError, shown } from "./exceptions.ts";
 import { Scope, type Step, type Strand, Wait } from "./_scopes.ts";
 
-type State = "pending" | "finished" | "cancelled";
+type State = "pending" | "finished" | "failed" | "cancelled";
 
 /** What stands in a future's list: awaiting code, a user's callback, or one of the library's own. */
 type Callback = Step & { readonly _fn?: unknown };
@@ -96,10 +96,8 @@ export interface DoneCallbackOptions {
 export class Future<T> implements Promise<T> {
   readonly #loop: EventLoop;
   #state: State = "pending";
-  #result: T | undefined = undefined;
-  #exception: unknown = undefined;
-  #cancel_message: string | undefined = undefined;
-  #cancelled_error: CancelledError | null = null;
+  /** The result, the error, or of a cancelled one the message or the error that ended it. */
+  #outcome: unknown = undefined;
   /** Almost every future has one waiter: it needs no list. */
   #first: Callback | null = null;
   #rest: Callback[] | null = null;
@@ -140,10 +138,10 @@ export class Future<T> implements Promise<T> {
    * @throws The error, if it ended with one.
    */
   result(): T {
-    if (this.#state === "finished") {
-      if (this.#exception === undefined) return this.#result as T;
+    if (this.#state === "finished") return this.#outcome as T;
+    if (this.#state === "failed") {
       this._retrieve();
-      throw this.#exception;
+      throw this.#outcome;
     }
     if (this.#state === "cancelled") throw this._make_cancelled_error();
     throw new InvalidStateError("Result is not set.");
@@ -159,9 +157,9 @@ export class Future<T> implements Promise<T> {
   exception(): unknown {
     if (this.#state === "cancelled") throw this._make_cancelled_error();
     if (this.#state === "pending") throw new InvalidStateError("Exception is not set.");
-    if (this.#exception === undefined) return null;
+    if (this.#state === "finished") return null;
     this._retrieve();
-    return this.#exception;
+    return this.#outcome;
   }
 
   /**
@@ -202,7 +200,7 @@ export class Future<T> implements Promise<T> {
    */
   cancel(message?: string): boolean {
     if (this.#state !== "pending") return false;
-    this._finish_cancelled(message, null, false);
+    this._finish_cancelled(message, false);
     return true;
   }
 
@@ -248,8 +246,8 @@ export class Future<T> implements Promise<T> {
     on_rejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
   ): Promise<R | E> {
     // Nothing to wait for, and nothing that could be cancelled: the cheapest promise does.
-    if (this.#state === "finished" && this.#exception === undefined) {
-      return Promise.resolve(this.#result as T).then(on_fulfilled, on_rejected);
+    if (this.#state === "finished") {
+      return Promise.resolve(this.#outcome as T).then(on_fulfilled, on_rejected);
     }
     return this._as_promise().then(on_fulfilled, on_rejected);
   }
@@ -326,13 +324,13 @@ export class Future<T> implements Promise<T> {
    * @internal
    */
   _pass_on(resolve: (value: T) => void, reject: (error: unknown) => void): void {
-    if (this.#state === "cancelled") {
-      reject(this._make_cancelled_error());
-    } else if (this.#exception === undefined) {
-      resolve(this.#result as T);
-    } else {
+    if (this.#state === "finished") {
+      resolve(this.#outcome as T);
+    } else if (this.#state === "failed") {
       this._retrieve();
-      reject(this.#exception);
+      reject(this.#outcome);
+    } else {
+      reject(this._make_cancelled_error());
     }
   }
 
@@ -370,10 +368,12 @@ export class Future<T> implements Promise<T> {
    * @internal
    */
   _finish(result: T | undefined, exception: unknown, directly: boolean): Strand | null {
-    this.#state = "finished";
-    this.#result = result;
-    if (exception !== undefined) {
-      this.#exception = exception;
+    if (exception === undefined) {
+      this.#state = "finished";
+      this.#outcome = result;
+    } else {
+      this.#state = "failed";
+      this.#outcome = exception;
       this.#unretrieved = true;
       // Code that awaits it takes the error, unless it is cancelled before: see `_lose()`.
       if (!(this.#first instanceof Wait)) this.#watch();
@@ -382,19 +382,19 @@ export class Future<T> implements Promise<T> {
   }
 
   /**
-   * Ends it as cancelled.
+   * Ends it as cancelled. `cause` is the text of the error that waiters get, or the error that ended a task, which the
+   * first of them gets itself.
    *
    * @internal
    */
-  _finish_cancelled(message: string | undefined, error: CancelledError | null, directly: boolean): Strand | null {
+  _finish_cancelled(cause: string | CancelledError | undefined, directly: boolean): Strand | null {
     this.#state = "cancelled";
-    this.#cancel_message = message;
-    this.#cancelled_error = error;
+    this.#outcome = cause;
     return this.#call_back(directly);
   }
 
   #watch(): void {
-    this.#loop._unretrieved.watch(this, this._key, this._describe(), this.#exception);
+    this.#loop._unretrieved.watch(this, this._key, this._describe(), this.#outcome);
   }
 
   /**
@@ -403,11 +403,13 @@ export class Future<T> implements Promise<T> {
    * @internal
    */
   _copy(other: Future<T>): void {
-    if (other.#state === "cancelled") this._finish_cancelled(other.#cancel_message, other.#cancelled_error, false);
-    else if (other.#exception === undefined) this._finish(other.#result, undefined, false);
-    else {
+    if (other.#state === "cancelled") {
+      this._finish_cancelled(other.#outcome as string | CancelledError | undefined, false);
+    } else if (other.#state === "failed") {
       other._retrieve();
-      this._finish(undefined, other.#exception, false);
+      this._finish(undefined, other.#outcome, false);
+    } else {
+      this._finish(other.#outcome as T, undefined, false);
     }
   }
 
@@ -417,9 +419,10 @@ export class Future<T> implements Promise<T> {
    * @internal
    */
   _make_cancelled_error(): CancelledError {
-    const error = this.#cancelled_error ?? new CancelledError(this.#cancel_message);
-    this.#cancelled_error = null;
-    return error;
+    const cause = this.#outcome;
+    if (!(cause instanceof CancelledError)) return new CancelledError(cause as string | undefined);
+    this.#outcome = cause.message;
+    return cause;
   }
 
   /**
@@ -428,7 +431,7 @@ export class Future<T> implements Promise<T> {
    * @internal
    */
   get _error(): unknown {
-    return this.#exception;
+    return this.#state === "failed" ? this.#outcome : undefined;
   }
 
   /**
@@ -447,9 +450,8 @@ export class Future<T> implements Promise<T> {
 
   /** @internal */
   _outcome(): string {
-    if (this.#state !== "finished") return this.#state;
-    if (this.#exception !== undefined) return `finished exception=${String(this.#exception)}`;
-    return `finished result=${shown(this.#result)}`;
+    if (this.#state === "failed") return `finished exception=${String(this.#outcome)}`;
+    return this.#state === "finished" ? `finished result=${shown(this.#outcome)}` : this.#state;
   }
 
   /**
@@ -522,8 +524,8 @@ export class Call<T> extends Future<T> {
       call._finish(result, undefined, true);
     } catch (error) {
       call.#end();
-      if (error instanceof CancelledError) call._finish_cancelled(error.message, error, true);
-      else call._finish(undefined, error, true);
+      if (error instanceof CancelledError) call._finish_cancelled(error, true);
+      else call._finish(undefined, error ?? new Error(`Thrown: ${String(error)}`), true);
     }
   }
 

@@ -46,8 +46,8 @@ export interface StreamReaderOptions {
   readonly loop?: EventLoop;
 }
 
-/** Bytes per read of the system while a connection idles: a read that waits pins its array. */
-const MIN_READ_SIZE = 4 * 1024;
+/** Bytes per read of the system while a connection idles: a read that waits pins an array of twice the size. */
+const MIN_READ_SIZE = 2 * 1024;
 const MAX_READ_SIZE = 256 * 1024;
 
 const LINE_FEED = [Uint8Array.of(10)];
@@ -175,7 +175,8 @@ class ReadUntil extends Request {
  * error of the connection is thrown once the bytes before it have been read.
  *
  * It also works on its own, with `feed_data()` and `feed_eof()`. One caller may read at a time. What a read gives is the
- * caller's own; later reads do not change it.
+ * caller's own, and later reads do not change it; but it may be a view of a larger `ArrayBuffer`, so copy it before you
+ * transfer that.
  *
  * @example
  * ```ts
@@ -432,9 +433,11 @@ export class StreamReader {
   #fill(request: Request): void {
     const source = this.#source;
     if (source === null || this.#lent !== null || this.#eof || this.#error !== undefined) return;
-    if (this.#buffer.length === 0 && this.#buffer.capacity > 2 * this.#read_size) this.#buffer.shrink();
-    const size = Math.max(this.#read_size, Math.min(request.missing(this.#buffer), MAX_READ_SIZE));
-    const lent = this.#buffer.lend(size);
+    const buffer = this.#buffer;
+    if (buffer.length === 0 && buffer.capacity > 4 * this.#read_size) buffer.shrink();
+    const size = Math.max(this.#read_size, Math.min(request.missing(buffer), MAX_READ_SIZE));
+    // A short free end is not worth a read of its own; a fresh array serves several reads.
+    const lent = buffer.lend(size / 2, 2 * size);
     this.#lent = lent;
     source._read(lent).then(this.#on_read, this.#on_read_error);
   }
@@ -444,10 +447,15 @@ export class StreamReader {
   readonly #filled = (count: number | null): void => {
     const lent = this.#lent!;
     this.#lent = null;
+    if (lent.buffer.detached) {
+      this.#error ??= new RuntimeError("Cannot read on: the buffer of bytes that were read before was transferred");
+      return this.#go_on();
+    }
     this.#buffer.commit(lent, count ?? 0);
     if (count === null) this.#eof = true;
-    else if (count === lent.length) this.#read_size = Math.min(4 * this.#read_size, MAX_READ_SIZE);
-    else if (4 * count < this.#read_size) this.#read_size = Math.max(this.#read_size / 2, MIN_READ_SIZE);
+    else if (count === lent.length && count >= this.#read_size) {
+      this.#read_size = Math.min(4 * this.#read_size, MAX_READ_SIZE);
+    } else if (4 * count < this.#read_size) this.#read_size = Math.max(this.#read_size / 2, MIN_READ_SIZE);
     this.#go_on();
   };
 

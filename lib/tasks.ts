@@ -142,7 +142,7 @@ export class Task<T> extends Future<T> implements Step {
 
   #end_cancelled(error: CancelledError): void {
     this.#end();
-    this._finish_cancelled(error.message, error, false);
+    this._finish_cancelled(error, false);
   }
 
   /**

@@ -118,6 +118,7 @@ export interface WriteBufferLimits {
 const KEPT_ARRAY_SIZE = 64 * 1024;
 const FIRST_ARRAY_SIZE = 1024;
 
+const RESOLVED = Promise.resolve();
 const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 
@@ -313,7 +314,7 @@ export class Transport {
     this.#append(bytes);
     if (this.#in_flight === null && !this.#flush_scheduled) {
       this.#flush_scheduled = true;
-      this.#loop._push(this.#flush_step);
+      RESOLVED.then(this.#schedule_flush);
     }
   }
 
@@ -400,6 +401,12 @@ export class Transport {
   [INSPECT](): string {
     return `<Transport ${this.#state} to ${String(this.#extra.peername)} buffered=${this.#size}>`;
   }
+
+  // Most writes are followed by a drain(), which leaves nothing to do: only a microtask later the loop is asked.
+  readonly #schedule_flush = (): void => {
+    if (this.#in_flight === null && this.#queued > 0) this.#loop._push(this.#flush_step);
+    else this.#flush_scheduled = false;
+  };
 
   readonly #flush_step: Step = {
     _run: () => {
