@@ -15,6 +15,7 @@
  */
 
 import { current_scope } from "./_context.ts";
+import { Handle } from "./events.ts";
 import { type Step, type Strand, UNKNOWN_STRAND } from "./_scopes.ts";
 
 /**
@@ -117,11 +118,18 @@ export class Scheduler {
 
   // The iteration begins only once the running code has come to rest, so all that it schedules until then is part of it.
   #wake(): void {
-    const scope = current_scope();
-    // Code outside of every task may go on for any number of microtasks.
-    if (scope === undefined || scope === scope.loop._scope || this.#turn_is_over()) return this.#next_turn();
-    this.#strand = scope.root;
+    const strand = this.#running_strand();
+    if (strand === null || this.#turn_is_over()) return this.#next_turn();
+    this.#strand = strand;
     this.#look_again();
+  }
+
+  /** The code that runs now; `null` outside of every task and callback, where it may go on for any number of microtasks. */
+  #running_strand(): Strand | null {
+    const scope = current_scope();
+    if (scope !== undefined && scope !== scope.loop._scope) return scope.root;
+    const last = this.#strand;
+    return last instanceof Handle && !last._settled ? last : null;
   }
 
   /** Timers and I/O have waited for about a millisecond. Two tasks that wake each other must not starve them. */

@@ -6,7 +6,6 @@
 
 import type { Clock } from "./clocks.ts";
 import type { TimerHandle } from "./events.ts";
-import type { Step } from "./_scopes.ts";
 import type { Scheduler } from "./_scheduler.ts";
 
 /** Cancelled timers stay in the heap until they are due; past this number, and half of the heap, it is rebuilt. */
@@ -25,7 +24,7 @@ export class Timers {
   /** When the clock's timer will go off. */
   #armed_for: number | null = null;
   #disarm: (() => void) | null = null;
-  #arming = false;
+  #immediate: ReturnType<typeof setImmediate> | null = null;
 
   constructor(clock: Clock, scheduler: Scheduler) {
     this.#clock = clock;
@@ -46,7 +45,7 @@ export class Timers {
   add(timer: TimerHandle): void {
     this.#heap.push(timer);
     this.#rise(this.#heap.length - 1);
-    if (this.#heap[0] === timer) this.#arm_later();
+    if (this.#armed_for === null || timer.when() < this.#armed_for) this.#arm_later();
   }
 
   /** Notes that a timer in the heap was cancelled. */
@@ -70,23 +69,15 @@ export class Timers {
     this.#arm();
   }
 
-  // To set a timer of the clock and clear it costs five microseconds. A step of the program that ends one deadline and
-  // begins the next, as a loop of reads with a timeout does, so costs none: it is looked at once the step is over.
+  // To set a timer of the clock and clear it costs five microseconds. So it is set at the next turn of Deno's loop, once
+  // for all that happened in this one, and a deadline that comes and goes meanwhile costs nothing of it.
   #arm_later(): void {
-    if (this.#arming || !this.#active) return;
-    this.#arming = true;
-    this.#scheduler.push(this.#arm_step);
+    if (this.#immediate === null && this.#active) this.#immediate = setImmediate(this.#arm);
   }
 
-  readonly #arm_step: Step = {
-    _run: () => {
-      this.#arming = false;
-      this.#arm();
-      return null;
-    },
-  };
-
-  #arm(): void {
+  readonly #arm = (): void => {
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    this.#immediate = null;
     const deadline = this.#active ? this.#next_deadline() : null;
     if (deadline === null) {
       this.#disarm?.();
@@ -94,9 +85,12 @@ export class Timers {
     } else if (this.#armed_for === null || deadline < this.#armed_for) {
       this.#disarm?.();
       this.#armed_for = deadline;
-      this.#disarm = this.#clock.set_timer(deadline, this.#go_off, () => this.#scheduler.is_idle);
+      this.#disarm = this.#clock.set_timer(deadline, this.#go_off, this.#is_idle);
     }
-  }
+  };
+
+  /** A clock that jumps must not jump past a deadline that it has not been told of yet. */
+  readonly #is_idle = (): boolean => this.#scheduler.is_idle && this.#immediate === null;
 
   readonly #go_off = (): void => {
     this.#disarm = this.#armed_for = null;
