@@ -34,7 +34,17 @@
  */
 
 export { async_with, type AsyncContextManager } from "./lib/async_with.ts";
+export { Barrier } from "./lib/barriers.ts";
 export { EventLoop, type EventLoopOptions, new_event_loop } from "./lib/base_events.ts";
+export {
+  CancelScope,
+  type CancelScopeOptions,
+  current_effective_deadline,
+  fail_after,
+  fail_at,
+  move_on_after,
+  move_on_at,
+} from "./lib/cancel_scopes.ts";
 export { type Clock, VirtualClock } from "./lib/clocks.ts";
 export { type AwaitableLike, Coroutine, coroutine, type CoroutineLike, iscoroutine } from "./lib/coroutines.ts";
 export {
@@ -58,7 +68,11 @@ export {
 } from "./lib/events.ts";
 export {
   BrokenBarrierError,
+  BrokenResourceError,
+  BusyResourceError,
   CancelledError,
+  ClosedResourceError,
+  EndOfStream,
   type ErrorCondition,
   ExceptionGroup,
   IncompleteReadError,
@@ -70,11 +84,21 @@ export {
   QueueShutDown,
   RuntimeError,
   TimeoutError,
+  WouldBlock,
 } from "./lib/exceptions.ts";
 export { type DoneCallbackOptions, Future, type FutureOptions, isfuture, wrap_future } from "./lib/futures.ts";
-export { type AcquireOptions, Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore } from "./lib/locks.ts";
+export { CapacityLimiter, type CapacityLimiterStatistics, type LimiterOptions, ResourceGuard } from "./lib/limiters.ts";
+export { type AcquireOptions, Condition, Event, Lock } from "./lib/locks.ts";
 export { LifoQueue, PriorityQueue, type PriorityQueueOptions, Queue, type QueueShutdownOptions } from "./lib/queues.ts";
+export {
+  create_memory_object_stream,
+  MemoryObjectReceiveStream,
+  MemoryObjectSendStream,
+  type MemoryObjectStreamStatistics,
+  type MemoryStreamOptions,
+} from "./lib/memory_streams.ts";
 export { run, Runner, type RunOptions } from "./lib/runners.ts";
+export { BoundedSemaphore, Semaphore } from "./lib/semaphores.ts";
 export { Server } from "./lib/servers.ts";
 export { StreamReader, type StreamReaderOptions } from "./lib/stream_reader.ts";
 export {
@@ -85,7 +109,7 @@ export {
   type StartServerOptions,
   StreamWriter,
 } from "./lib/streams.ts";
-export { TaskGroup } from "./lib/taskgroups.ts";
+export { TaskGroup, type TaskStatus } from "./lib/taskgroups.ts";
 export {
   all_tasks,
   create_eager_task_factory,
@@ -118,6 +142,7 @@ export {
   FIRST_EXCEPTION,
   gather,
   type GatherOptions,
+  type ResultOf,
   type Results,
   type ResultsOrErrors,
   shield,

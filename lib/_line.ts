@@ -1,95 +1,123 @@
 /**
- * Waiting in line: the one implementation that locks, semaphores, conditions and queues share.
+ * Waiting in line: the one implementation that locks, semaphores, conditions, queues and their like share.
  *
- * A place in line is a future. When it is woken, nothing is handed to it yet: in the loop's next iteration it looks
- * again, and takes what it waits for if that is still there, or goes to the end of the line. So what it would take stays
- * where it is until then, and a cancellation in between loses nothing: the next in line is woken instead. This is
- * CPython's order, in which the woken task looks again itself; here the loop does it, so that a wait costs no
- * coroutine, and a place that nobody awaits yet still takes its turn.
+ * A place in line is a future, and a step on the loop's ready queue. When it is woken, nothing is handed to it yet: in
+ * the loop's next iteration it looks again, and takes what it waits for if that is still there, or goes to the end of
+ * the line. When it is cancelled, or its signal aborts, it leaves in that same step, and the turn that it may have had
+ * passes on then. So what it would take stays where it is until the step, and a cancellation in between loses nothing.
+ *
+ * That is CPython's order, in which the woken or cancelled task itself looks again; here the loop does it, so that a wait
+ * costs no coroutine, and a place that nobody awaits yet still takes its turn. Rejected: to let a cancelled place leave at
+ * once. The next in line then goes on an iteration earlier than in CPython, ahead of tasks that became ready before it.
  *
  * @module
  */
 
 import type { EventLoop } from "./base_events.ts";
+import { current_loop } from "./_context.ts";
+import { shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import type { Step, Strand } from "./_scopes.ts";
 
 /** What a line needs to know of the thing that is waited for. */
 export interface Rules<T, P extends Place<T> = Place<T>> {
-  /** Whether there is something to take. */
+  /** Whether a place whose turn has come finds something to take; if not, it goes to the end of the line. */
   ready(place: P): boolean;
   /** Takes it; throws if the wait has to fail. */
   take(place: P): T;
-  /** A place was cancelled; `woken` if it had been its turn, so that the turn is now another's. */
-  left(woken: boolean): void;
+  /** A place left with nothing; `woken` if it had been its turn, so that the turn is now another's. */
+  left(woken: boolean, place: P): void;
 }
+
+/** Waiting: its turn has not come. Woken, or leaving with nothing: its step is on the loop's ready queue. */
+type PlaceState = "waiting" | "woken" | "leaving";
+
+/** Why a place leaves with nothing. */
+type Failure = { readonly cancelled: true; readonly message: string | undefined } | {
+  readonly cancelled: false;
+  readonly error: unknown;
+};
 
 /** One who waits. */
 export class Place<T> extends Future<T> implements Step {
   readonly #line: Line<T, this>;
+  #failure: Failure | null = null;
   /** Stops listening to the abort signal. */
   #unlisten: (() => void) | null = null;
-  /** Its turn has come, but it has not looked yet. */
-  woken = false;
+  /** Written by the line, as are its neighbours there. */
+  _state: PlaceState = "waiting";
+  _next: this | null = null;
+  _previous: this | null = null;
 
   // deno-lint-ignore no-explicit-any
-  constructor(loop: EventLoop, line: Line<T, any>, signal?: AbortSignal) {
+  constructor(loop: EventLoop, line: Line<any, any>, signal?: AbortSignal) {
     super({ loop });
     this.#line = line;
+    if (signal?.aborted) {
+      this._finish(undefined, signal.reason, false);
+      return;
+    }
     if (signal !== undefined) this.#listen(signal);
-    if (!this.done()) line._join(this);
+    line._join(this);
   }
 
   _run(): Strand | null {
-    if (this.done()) return null;
-    const line = this.#line;
-    if (!line.rules.ready(this)) {
-      line._rejoin(this);
+    const { rules } = this.#line;
+    const failure = this.#failure;
+    // Whoever has the future may have called `set_result()`.
+    const gives_up = failure !== null || this.done();
+    if (!gives_up && !rules.ready(this)) {
+      this.#line._rejoin(this);
       return null;
     }
-    this.#leave();
+    const woken = this._state === "woken";
+    this.#unlisten?.();
+    this.#line._remove(this);
+    if (gives_up) {
+      rules.left(woken, this);
+      if (failure === null || this.done()) return null;
+      if (failure.cancelled) return this._finish_cancelled(failure.message, true);
+      return this._finish(undefined, failure.error, true);
+    }
     let result: T;
     try {
-      result = line.rules.take(this);
+      result = rules.take(this);
     } catch (error) {
-      return this._finish(undefined, error, true);
+      rules.left(woken, this);
+      return this._finish(undefined, error ?? new Error(`Thrown: ${String(error)}`), true);
     }
     return this._finish(result, undefined, true);
   }
 
+  /** Asks it to leave the line, which it does in the loop's next iteration, as a cancelled task would. */
   override cancel(message?: string): boolean {
-    if (!super.cancel(message)) return false;
-    this.#give_up();
+    // A second request changes the text only of a place that was woken, as in CPython.
+    if (this.done() || this._state === "leaving" || this.#failure?.cancelled === false) return false;
+    this.#give_up({ cancelled: true, message });
     return true;
   }
 
-  #give_up(): void {
-    const woken = this.woken;
-    this.#leave();
-    this.#line.rules.left(woken);
-  }
-
-  #leave(): void {
-    this.#unlisten?.();
-    this.#line._leave(this);
+  #give_up(failure: Failure): void {
+    this.#failure = failure;
+    if (this._state === "waiting") this.#line._send_away(this);
   }
 
   #listen(signal: AbortSignal): void {
-    if (signal.aborted) return this.set_exception(signal.reason);
     const on_abort = () => {
-      if (this.done()) return;
-      this.set_exception(signal.reason);
-      this.#give_up();
+      if (this.#failure === null && !this.done()) this.#give_up({ cancelled: false, error: signal.reason });
     };
     signal.addEventListener("abort", on_abort, { once: true });
     this.#unlisten = () => signal.removeEventListener("abort", on_abort);
   }
 }
 
-/** Those who wait for one thing, in the order of their coming. */
+/** Those who wait for one thing, in the order of their coming; those included who were woken, or leave, until they do. */
 export class Line<T, P extends Place<T> = Place<T>> {
-  /** Whose turn it is not yet. A set keeps the order, and gives up a place in its middle at once. */
-  readonly #places = new Set<P>();
+  #first: P | null = null;
+  #last: P | null = null;
+  /** Where to look for the next to be woken: nobody before it waits. Without it, to wake many would take a square. */
+  #next: P | null = null;
+  #waiting = 0;
   #woken = 0;
   readonly rules: Rules<T, P>;
 
@@ -99,29 +127,31 @@ export class Line<T, P extends Place<T> = Place<T>> {
 
   /** How many wait, those included whose turn it is. */
   get length(): number {
-    return this.#places.size + this.#woken;
+    return this.#waiting + this.#woken;
   }
 
   /** How many wait whose turn it is not yet. */
   get waiting(): number {
-    return this.#places.size;
+    return this.#waiting;
+  }
+
+  /** How many were woken and have not looked yet. */
+  get woken(): number {
+    return this.#woken;
   }
 
   /** Wakes the next, and gives it back; `null` if nobody is left to be woken. */
   wake_next(): P | null {
-    for (const place of this.#places) {
-      this.#places.delete(place);
-      this.#woken++;
-      place.woken = true;
-      place.get_loop()._push(place);
-      return place;
-    }
-    return null;
+    let place = this.#next;
+    while (place !== null && place._state !== "waiting") place = place._next;
+    this.#next = place === null ? null : place._next;
+    if (place !== null) this.#wake(place);
+    return place;
   }
 
-  /** Wakes the next, unless it is somebody's turn already. */
+  /** Wakes the first, unless it was woken already, or leaves: then it is the one to wake the next. */
   wake_first(): void {
-    if (this.#woken === 0) this.wake_next();
+    if (this.#first?._state === "waiting") this.#wake(this.#first);
   }
 
   /** Wakes everybody. */
@@ -129,21 +159,106 @@ export class Line<T, P extends Place<T> = Place<T>> {
     while (this.wake_next() !== null);
   }
 
-  _join(place: P): void {
-    this.#places.add(place);
+  #wake(place: P): void {
+    place._state = "woken";
+    this.#waiting--;
+    this.#woken++;
+    place.get_loop()._push(place);
   }
 
-  _leave(place: P): void {
-    if (place.woken) {
-      place.woken = false;
-      this.#woken--;
-    } else {
-      this.#places.delete(place);
-    }
+  _join(place: P): void {
+    place._state = "waiting";
+    this.#waiting++;
+    place._previous = this.#last;
+    if (this.#last === null) this.#first = place;
+    else this.#last._next = place;
+    this.#last = place;
+    this.#next ??= place;
+  }
+
+  /** It does not wait any more, and is removed in its step. */
+  _send_away(place: P): void {
+    place._state = "leaving";
+    this.#waiting--;
+    place.get_loop()._push(place);
+  }
+
+  /** Takes one out whose step has come. */
+  _remove(place: P): void {
+    if (place._state === "woken") this.#woken--;
+    if (this.#next === place) this.#next = place._next;
+    if (place._previous === null) this.#first = place._next;
+    else place._previous._next = place._next;
+    if (place._next === null) this.#last = place._previous;
+    else place._next._previous = place._previous;
+    place._next = place._previous = null;
   }
 
   _rejoin(place: P): void {
-    this._leave(place);
-    this.#places.add(place);
+    this._remove(place);
+    this._join(place);
   }
+}
+
+/** A place that brings along what it does when its turn comes. */
+class Visitor<T> extends Place<T> {
+  readonly visit: () => T;
+
+  constructor(gate: Gate, visit: () => T, signal: AbortSignal | undefined) {
+    super(current_loop(), gate, signal);
+    this.visit = visit;
+  }
+}
+
+/** What a gate needs to know of what is behind it. */
+export interface GateRules {
+  /** Whether a newcomer need not wait. */
+  open(): boolean;
+  /** Whether one whose turn has come may go through. @default always */
+  ready?(): boolean;
+  /** One left without having gone through; see `Rules`. @default nothing */
+  left?(woken: boolean): void;
+}
+
+/** A line in front of something that those who come when it is open get to at once. */
+export class Gate extends Line<unknown, Visitor<unknown>> {
+  readonly #open: () => boolean;
+
+  constructor({ open, ready = () => true, left = () => {} }: GateRules) {
+    super({ ready, take: (visitor) => visitor.visit(), left });
+    this.#open = open;
+  }
+
+  /** Calls `visit`, now or when the turn comes, for a future of what it returns. */
+  enter<T>(visit: () => T, options: SignalOption | undefined): Future<T> {
+    const signal = signal_of(options);
+    if (!this.#open() || signal?.aborted) return new Visitor(this, visit, signal);
+    const future = new Future<T>();
+    let result: T;
+    try {
+      result = visit();
+    } catch (error) {
+      future._finish(undefined, error ?? new Error(`Thrown: ${String(error)}`), false);
+      return future;
+    }
+    future.set_result(result);
+    return future;
+  }
+}
+
+interface SignalOption {
+  readonly signal?: AbortSignal;
+}
+
+/** The signal among the options of a call that waits, which are checked. */
+export function signal_of(options: SignalOption | undefined): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`"options" must be an object, got ${shown(options)}`);
+  }
+  const { signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`"signal" must be an AbortSignal, got ${shown(signal)}`);
+  }
+  return signal;
 }

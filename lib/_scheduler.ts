@@ -3,13 +3,12 @@
  *
  * A step is a callback, the start of a task, or a wait whose future is done. The scheduler runs a step, lets the code
  * that it set going come to rest (it ends, or it waits for a future), and only then runs the next, so that programs
- * print in CPython's order. Whether that code has come to rest is looked at after each of a few microtasks, which cost
- * a twentieth of a microsecond. If it still has not, it waits for something that is not the library's; then the next
- * turn of Deno's loop, before which all microtasks are done, goes on. A completed read or a hand-over between two tasks
- * so costs no turn.
+ * print in CPython's order. Code that comes to rest says so, and the next step follows in the same microtask: a
+ * completed read or a hand-over between two tasks costs no turn of Deno's loop. Code that waits for something foreign
+ * says nothing; then the next turn, before which all microtasks are done, goes on.
  *
- * Rejected: running the whole queue at once (nested async functions of different tasks would mix), and a turn for each
- * step (two microseconds where this takes a tenth of one).
+ * Rejected: running the whole queue at once (nested async functions of different tasks would mix), a turn for each step
+ * (two microseconds where this takes a tenth of one), and looking after each microtask whether the code rests.
  *
  * @module
  */
@@ -18,24 +17,21 @@ import { current_scope } from "./_context.ts";
 import { Handle } from "./events.ts";
 import { type Step, type Strand, UNKNOWN_STRAND } from "./_scopes.ts";
 
-/**
- * Looks at code that has not come to rest before a turn is spent on it. To return through a level of async functions
- * takes one to three microtasks, and twenty cost less than the turn they save.
- */
-const MAX_LOOKS = 20;
-
 /** Iterations between two looks at the clock, to see whether the turn has lasted a millisecond: timers and I/O wait. */
-const ITERATIONS_PER_LOOK_AT_CLOCK = 8;
+const ITERATIONS_PER_LOOK_AT_CLOCK = 2;
 
 /** Steps for which the queue keeps room. */
 const KEPT_LENGTH = 1024;
 
 const RESOLVED = Promise.resolve();
 
-/** Takes the place of a step that was run, which need not live on until the array is emptied. */
-const NOTHING: Step = { _run: () => null };
+/** Does nothing: takes the place of a step that was run, which need not live on, or has an iteration begin. */
+export const NOTHING: Step = { _run: () => null };
 
-/** Idle: nothing to do. Scheduled: a microtask or a turn goes on. Draining: a step is being run. */
+/**
+ * Idle: nothing to do. Scheduled: goes on once the code that runs rests, at the latest in the next turn. Draining: a step
+ * is being run.
+ */
 type Phase = "idle" | "scheduled" | "draining";
 
 export class Scheduler {
@@ -48,14 +44,16 @@ export class Scheduler {
   #phase: Phase = "idle";
   /** The code that has to come to rest before the next step. */
   #strand: Strand | null = null;
-  #looks = 0;
   #iterations = 0;
-  #turn_started = 0;
+  /** When the clock was looked at last, in milliseconds. */
+  #looked_at = 0;
   #immediate: ReturnType<typeof setImmediate> | null = null;
   #active = false;
   /** Called at the end of the current iteration. */
   #stop: (() => void) | null = null;
   readonly #report: (error: unknown) => void;
+  /** May put further steps behind those of the iteration that begins. */
+  before_iteration: () => void = () => {};
 
   /** `report` hears of an error in a step, which is a defect of the library. */
   constructor(report: (error: unknown) => void) {
@@ -111,17 +109,25 @@ export class Scheduler {
     }
     if (!drains) return;
     this.#iterations = 0;
-    this.#strand = null;
     this.#iteration_end = this.#end;
-    this.#drain();
+    // The last step's code may still be on its way through microtasks: a queue without steps does not wait for it.
+    if (this.#strand === UNKNOWN_STRAND) this.#strand = null;
+    if (this.#end > 0) this.#drain();
+    else this.#phase = "idle";
   }
 
   // The iteration begins only once the running code has come to rest, so all that it schedules until then is part of it.
   #wake(): void {
     const strand = this.#running_strand();
-    if (strand === null || this.#turn_is_over()) return this.#next_turn();
+    if (strand === null || this.#turn_is_over()) {
+      this.#strand = null;
+      return this.#next_turn();
+    }
     this.#strand = strand;
-    this.#look_again();
+    if (!strand._settled) return this.#next_turn();
+    // What runs is not what the code waits for, such as a callback of a foreign promise.
+    this.#phase = "scheduled";
+    RESOLVED.then(this.#resume);
   }
 
   /** The code that runs now; `null` outside of every task and callback, where it may go on for any number of microtasks. */
@@ -136,18 +142,20 @@ export class Scheduler {
   #turn_is_over(): boolean {
     if (++this.#iterations % ITERATIONS_PER_LOOK_AT_CLOCK !== 0) return false;
     const now = Date.now();
-    if (this.#iterations === ITERATIONS_PER_LOOK_AT_CLOCK) this.#turn_started = now;
-    return now !== this.#turn_started;
+    if (now === this.#looked_at) return false;
+    this.#looked_at = now;
+    return true;
   }
 
-  #look_again(): void {
-    this.#phase = "scheduled";
-    RESOLVED.then(this.#resume);
+  /** Code has come to rest: if it was waited for, the next step follows. */
+  rested(strand: Strand): void {
+    if (this.#strand === strand && this.#phase === "scheduled") this.#drain();
   }
 
+  /** Goes on in the next turn, unless the code that is waited for rests before. */
   #next_turn(): void {
     this.#phase = "scheduled";
-    this.#immediate = setImmediate(this.#take_turn);
+    this.#immediate ??= setImmediate(this.#take_turn);
   }
 
   readonly #resume = (): void => {
@@ -156,6 +164,7 @@ export class Scheduler {
 
   readonly #take_turn = (): void => {
     this.#immediate = null;
+    if (this.#phase !== "scheduled") return;
     this.#iterations = 0;
     this.#strand = null;
     this.#drain();
@@ -164,14 +173,7 @@ export class Scheduler {
   #drain(): void {
     this.#phase = "draining";
     while (this.#active) {
-      if (this.#strand !== null && !this.#strand._settled) {
-        if (this.#strand === UNKNOWN_STRAND || ++this.#looks > MAX_LOOKS) {
-          this.#looks = 0;
-          return this.#next_turn();
-        }
-        return this.#look_again();
-      }
-      this.#looks = 0;
+      if (this.#strand !== null && !this.#strand._settled) return this.#next_turn();
       if (this.#next === this.#iteration_end && !this.#begin_iteration()) return;
       const step = this.#ready[this.#next];
       this.#ready[this.#next++] = NOTHING;
@@ -197,6 +199,7 @@ export class Scheduler {
       this.#rest();
       return false;
     }
+    this.before_iteration();
     // Tasks that always wake each other never let the queue run empty; it is moved to the front now and then.
     if (this.#next > KEPT_LENGTH) {
       this.#ready.copyWithin(0, this.#next, this.#end);
@@ -206,6 +209,7 @@ export class Scheduler {
     }
     this.#iteration_end = this.#end;
     if (!this.#turn_is_over()) return true;
+    this.#strand = null;
     this.#next_turn();
     return false;
   }

@@ -49,6 +49,24 @@ export interface Awaitable {
 }
 
 /**
+ * What a `CancelScope` tells the scope it controls.
+ *
+ * @internal
+ */
+export interface Control {
+  /** Every wait inside is cancelled, not just one. */
+  readonly _cancels: boolean;
+  /** Cancelled `CancelScope`s around it do not reach inside. */
+  readonly _shields: boolean;
+  readonly _message: string | undefined;
+  /** When it will be cancelled. */
+  readonly deadline: number;
+}
+
+/** Only shields; for the library's own cleanup. */
+export const SHIELD: Control = { _cancels: false, _shields: true, _message: undefined, deadline: Infinity };
+
+/**
  * A part of a task that can be cancelled by itself. The root of the tree is the task's own.
  *
  * @internal
@@ -64,11 +82,17 @@ export class Scope implements Strand {
   first_wait: Wait | null = null;
   /** How many requests to cancel this very scope were made and not taken back. */
   cancel_requests = 0;
+  /** On a root: the code that ran last has begun to wait. */
+  rests = false;
   /** On a root: its code has ended. */
   finished = false;
   /** A cancellation found nothing to cancel, so the next wait inside delivers it. */
   must_cancel = false;
   cancel_message: string | undefined = undefined;
+  /** The `CancelScope` of this scope, if it is one's. */
+  control: Control | null = null;
+  /** On a task's root: the scope of the group that the task belongs to; if that cancels always, so it does here. */
+  outer: Scope | null = null;
   /** Its cancellation does not take the place of an outcome that was set before. */
   spares_outcomes = false;
   /** On a root: the abort signals that somebody asked for, made only then. */
@@ -81,27 +105,36 @@ export class Scope implements Strand {
     this.task = task;
   }
 
+  /**
+   * Code that waited before, such as the loser of a `Promise.race()`, may do so still: what counts is a wait of the code
+   * that ran last.
+   */
   get _settled(): boolean {
-    return this.first_wait !== null || this.finished;
+    return this.rests || this.finished;
   }
 
   /** Cancels every wait inside; with none, marks the scope so that the next one is cancelled. */
   cancel(message: string | undefined): void {
     let reached = false;
+    this.cancel_message = message;
+    const root = this.root;
     for (let wait = this.root.first_wait; wait !== null; wait = wait.next) {
       if (!this.contains(wait.scope!)) continue;
       reached = true;
       wait.cancel(this, message);
     }
-    if (!reached) {
-      this.must_cancel = true;
-      this.cancel_message = message;
-    }
+    // The code that ran last runs now, or waits for something foreign: it is to hear of it too.
+    if (!reached || !root.rests) this.must_cancel = true;
+    this.#abort_signals(() => true);
+  }
+
+  #abort_signals(reaches: (scope: Scope) => boolean): void {
     const signals = this.root.#signals;
     if (signals === null) return;
-    this.root.#signals = signals.filter((entry) => !this.contains(entry.scope));
-    for (const { scope, controller } of signals) {
-      if (this.contains(scope)) controller.abort(new CancelledError(message));
+    const aborts = ({ scope }: { scope: Scope }) => this.contains(scope) && reaches(scope);
+    this.root.#signals = signals.filter((entry) => !aborts(entry));
+    for (const entry of signals) {
+      if (aborts(entry)) entry.controller.abort(new CancelledError(this.message));
     }
   }
 
@@ -118,12 +151,42 @@ export class Scope implements Strand {
     return false;
   }
 
-  /** The scope, itself or one around it in the same tree, that has a cancellation still to deliver. */
+  /** The scope, itself or one around it, that has a cancellation still to deliver. */
   pending_cancel(): Scope | null {
+    let shielded = false;
     for (let each: Scope | null = this as Scope; each !== null; each = each.parent) {
       if (each.must_cancel) return each;
+      const control = each.control;
+      if (control !== null) {
+        if (control._cancels && !shielded) return each;
+        if (control._shields) shielded = true;
+      }
+      if (each.outer !== null && !shielded) return each.outer.#cancelling();
     }
     return null;
+  }
+
+  /** The scope, itself or one around it up to a shield, whose `CancelScope` is cancelled. */
+  #cancelling(): Scope | null {
+    for (let each: Scope | null = this as Scope; each !== null; each = each.parent ?? each.outer) {
+      if (each.control?._cancels) return each;
+      if (each.control?._shields) return null;
+    }
+    return null;
+  }
+
+  /** Cancels the waits inside that a cancelled `CancelScope` reaches; for when one, or a shield, has changed. */
+  redeliver(): void {
+    for (let wait = this.root.first_wait; wait !== null; wait = wait.next) {
+      const pending = this.contains(wait.scope!) ? wait.scope!.#cancelling() : null;
+      if (pending !== null) wait.cancel(pending, pending.control!._message);
+    }
+    this.#abort_signals((scope) => scope.pending_cancel() !== null);
+  }
+
+  /** The text of its cancellation. */
+  get message(): string | undefined {
+    return this.control?._cancels ? this.control._message : this.cancel_message;
   }
 
   /** How many requests to cancel this scope, or one around it, are open. */
@@ -152,7 +215,7 @@ export class Scope implements Strand {
     const known = this.root.#signals?.find((entry) => entry.scope === this);
     if (known !== undefined) return known.controller.signal;
     const pending = this.pending_cancel();
-    if (pending !== null) return AbortSignal.abort(new CancelledError(pending.cancel_message));
+    if (pending !== null) return AbortSignal.abort(new CancelledError(pending.message));
     const controller = new AbortController();
     (this.root.#signals ??= []).push({ scope: this, controller });
     return controller.signal;
@@ -193,11 +256,12 @@ export class Wait implements Step {
     this.next = first;
     if (first !== null) first.#previous = this;
     root.first_wait = this;
+    root.rests = true;
     this.#linked = true;
     const pending = scope.pending_cancel();
     if (pending === null) return;
     pending.must_cancel = false;
-    this.cancel(pending, pending.cancel_message);
+    this.cancel(pending, pending.message);
   }
 
   /** Cancels the future, or else has the cancellation take the place of its outcome. */
@@ -228,6 +292,7 @@ export class Wait implements Step {
       return UNKNOWN_STRAND;
     }
     if (this.#linked) this.#unlink(scope.root);
+    scope.root.rests = false;
     if (this.#cancelled_by === null || this.future.cancelled()) {
       this.future._pass_on(this.#resolve, this.#reject);
     } else {

@@ -6,7 +6,7 @@
 
 import type { Clock } from "./clocks.ts";
 import type { TimerHandle } from "./events.ts";
-import type { Scheduler } from "./_scheduler.ts";
+import { NOTHING, type Scheduler } from "./_scheduler.ts";
 
 /** Cancelled timers stay in the heap until they are due; past this number, and half of the heap, it is rebuilt. */
 const MIN_CANCELLED_TO_REBUILD = 100;
@@ -18,6 +18,7 @@ export class Timers {
   #heap: TimerHandle[] = [];
   #cancelled = 0;
   #last_order = 0;
+  #has_due = false;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   #active = false;
@@ -46,6 +47,24 @@ export class Timers {
     this.#heap.push(timer);
     this.#rise(this.#heap.length - 1);
     if (this.#armed_for === null || timer.when() < this.#armed_for) this.#arm_later();
+  }
+
+  /**
+   * Adds a timer that is due already. It need not wait for the clock, which tasks that never let the loop rest would hold
+   * up: it runs in the next iteration, behind all that is ready when that begins.
+   */
+  add_due(timer: TimerHandle): void {
+    this.#heap.push(timer);
+    this.#rise(this.#heap.length - 1);
+    this.#has_due = true;
+    this.#scheduler.push(NOTHING);
+  }
+
+  /** Puts timers that were due as they were added on the queue. */
+  collect_due(): void {
+    if (!this.#has_due) return;
+    this.#has_due = false;
+    this.#push_due(this.#clock.time() + CLOCK_RESOLUTION);
   }
 
   /** Notes that a timer in the heap was cancelled. */

@@ -7,7 +7,7 @@
 import type { Clock } from "./clocks.ts";
 import { SystemClock } from "./clocks.ts";
 import { INSPECT, SLOW_CALLBACK_DURATION } from "./constants.ts";
-import { set_loop_factory } from "./_context.ts";
+import { current_scope, get_default_loop, set_loop_factory } from "./_context.ts";
 import type { AwaitableLike, CoroutineLike } from "./coroutines.ts";
 import type { RawConn, RawListener } from "./_deno.ts";
 import { connect_tcp, listen_tcp } from "./_deno_net.ts";
@@ -20,10 +20,10 @@ import {
   Handle,
   TimerHandle,
 } from "./events.ts";
-import { check_callable, check_number, RuntimeError, shown } from "./exceptions.ts";
+import { check_callable, check_number, check_options, RuntimeError, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Scheduler } from "./_scheduler.ts";
-import { Scope, type Step } from "./_scopes.ts";
+import { Scope, type Step, type Strand } from "./_scopes.ts";
 import { ensure_future, Task, type TaskFactory, type TaskOptions } from "./tasks.ts";
 import { Timers } from "./_timers.ts";
 import { UnretrievedErrors } from "./_unretrieved.ts";
@@ -100,11 +100,16 @@ export class EventLoop {
    * @param options Its clock.
    */
   constructor(options?: EventLoopOptions) {
+    check_options(options, ["clock"]);
     this.#clock = options?.clock ?? new SystemClock();
+    if (typeof this.#clock?.time !== "function" || typeof this.#clock.set_timer !== "function") {
+      throw new TypeError(`"clock" must have time() and set_timer(), got ${shown(this.#clock)}`);
+    }
     this.#scheduler = new Scheduler((exception) =>
       this.call_exception_handler({ message: "Exception in the event loop", exception })
     );
     this.#timers = new Timers(this.#clock, this.#scheduler);
+    this.#scheduler.before_iteration = () => this.#timers.collect_due();
     this.#debug = env_flag("ASYNCIO_DEBUG");
     this._scope = new Scope(this, null, null);
     this._unretrieved = new UnretrievedErrors(this);
@@ -148,7 +153,7 @@ export class EventLoop {
   }
 
   #check_can_run(): void {
-    this.#check_closed();
+    this._check_closed();
     if (this.#running) throw new RuntimeError("This event loop is already running");
     check_not_running("Cannot run the event loop while another loop is running");
   }
@@ -206,7 +211,10 @@ export class EventLoop {
    * @throws {RuntimeError} If it is running.
    */
   close(): void {
-    if (this.#running) throw new RuntimeError("Cannot close a running event loop");
+    const inside = current_scope();
+    if (this.#running || (inside?.loop === this && inside.root.task !== null && !inside.root.finished)) {
+      throw new RuntimeError("Cannot close a running event loop");
+    }
     if (this.#closed) return;
     this._unretrieved.report_all();
     for (const task of this._tasks) {
@@ -242,12 +250,15 @@ export class EventLoop {
    * @returns A handle to take it back.
    */
   call_soon_in<A extends unknown[]>(callback: (...args: A) => unknown, args: A, options: CallOptions): Handle {
+    if (!Array.isArray(args)) throw new TypeError(`"args" must be an array, got ${shown(args)}`);
+    check_options(options, ["context"]);
+    if (options.context !== undefined) check_callable("context", options.context);
     return this.#call_soon(callback, args, options);
   }
 
   #call_soon(callback: (...args: never[]) => unknown, args: readonly unknown[], options: CallOptions): Handle {
     check_callable("callback", callback);
-    this.#check_closed();
+    this._check_closed();
     const handle = new Handle(this, callback, args, true, options.context);
     this._push(handle);
     return handle;
@@ -266,7 +277,9 @@ export class EventLoop {
   call_later<A extends unknown[]>(delay: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
     if (delay === null || delay === undefined) throw new TypeError("delay must not be None");
     check_number("delay", delay);
-    return this.call_at(this.time() + delay, callback, ...args);
+    check_callable("callback", callback);
+    const now = this.time();
+    return this.#schedule(now, now + delay, callback, args, true);
   }
 
   /**
@@ -283,8 +296,7 @@ export class EventLoop {
     if (when === null || when === undefined) throw new TypeError("when cannot be None");
     check_number("when", when);
     check_callable("callback", callback);
-    this.#check_closed();
-    return this.#add_timer(new TimerHandle(this, when, this.#timers.next_order(), callback, args, true));
+    return this.#schedule(this.time(), when, callback, args, true);
   }
 
   /**
@@ -316,7 +328,8 @@ export class EventLoop {
    * @throws {RuntimeError} If the loop is closed.
    */
   create_task<T>(coroutine: CoroutineLike<T>, options?: TaskOptions): Task<T> {
-    this.#check_closed();
+    this._check_closed();
+    check_options(options, ["name", "context", "eager_start"]);
     if (this.#task_factory !== null) return this.#task_factory(this, coroutine, options);
     return new Task(coroutine, options === undefined ? { loop: this } : { ...options, loop: this });
   }
@@ -387,6 +400,9 @@ export class EventLoop {
    * @param context What happened.
    */
   call_exception_handler(context: ExceptionContext): void {
+    if (typeof context !== "object" || context === null) {
+      throw new TypeError(`"context" must be an object, got ${shown(context)}`);
+    }
     const handler = this.#exception_handler;
     if (handler === null) return this.default_exception_handler(context);
     try {
@@ -439,7 +455,18 @@ export class EventLoop {
    * @internal
    */
   _push(step: Step): void {
-    this.#scheduler.push(step);
+    // What ends after the loop did, such as the last write of a connection, must not leave anybody waiting.
+    if (this.#closed) get_default_loop()._push(step);
+    else this.#scheduler.push(step);
+  }
+
+  /**
+   * Says that code has come to rest: it ended, or it waits for a future.
+   *
+   * @internal
+   */
+  _rested(strand: Strand): void {
+    this.#scheduler.rested(strand);
   }
 
   /**
@@ -457,6 +484,7 @@ export class EventLoop {
    * @internal
    */
   _call_soon(callback: () => void): Handle {
+    this._check_closed();
     const handle = new Handle(this, callback, [], false);
     this.#scheduler.push(handle);
     return handle;
@@ -468,7 +496,7 @@ export class EventLoop {
    * @internal
    */
   _call_at(when: number, callback: () => void): TimerHandle {
-    return this.#add_timer(new TimerHandle(this, when, this.#timers.next_order(), callback, [], false));
+    return this.#schedule(this.#clock.time(), when, callback, [], false);
   }
 
   /**
@@ -477,7 +505,8 @@ export class EventLoop {
    * @internal
    */
   _call_later(delay: number, callback: () => void): TimerHandle {
-    return this._call_at(this.#clock.time() + delay, callback);
+    const now = this.#clock.time();
+    return this.#schedule(now, now + delay, callback, [], false);
   }
 
   /** @internal */
@@ -497,6 +526,7 @@ export class EventLoop {
    * @internal
    */
   _connect_tcp(host: string, port: number, signal: AbortSignal): Promise<RawConn> {
+    this._check_closed();
     return connect_tcp(host, port, signal);
   }
 
@@ -506,15 +536,30 @@ export class EventLoop {
    * @internal
    */
   _listen_tcp(hosts: readonly (string | null)[], port: number, backlog: number): RawListener[] {
+    this._check_closed();
     return listen_tcp(hosts, port, backlog);
   }
 
-  #add_timer(timer: TimerHandle): TimerHandle {
-    this.#timers.add(timer);
+  #schedule(
+    now: number,
+    when: number,
+    callback: (...args: never[]) => unknown,
+    args: readonly unknown[],
+    captures: boolean,
+  ): TimerHandle {
+    this._check_closed();
+    const timer = new TimerHandle(this, when, this.#timers.next_order(), callback, args, captures);
+    if (when > now) this.#timers.add(timer);
+    else this.#timers.add_due(timer);
     return timer;
   }
 
-  #check_closed(): void {
+  /**
+   * Throws if the loop is closed.
+   *
+   * @internal
+   */
+  _check_closed(): void {
     if (this.#closed) throw new RuntimeError("Event loop is closed");
   }
 }

@@ -118,6 +118,7 @@ export class Handle implements Step, Strand {
     await new Promise<void>((open) => handle.#open = open);
     handle.#call();
     handle._settled = true;
+    handle.#loop._rested(handle);
   }
 
   /** Takes the callback back; no effect once it has run. */

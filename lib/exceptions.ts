@@ -195,6 +195,110 @@ export class BrokenBarrierError extends RuntimeError {
 }
 
 /**
+ * Every sending end of a memory object stream is closed, and nothing is left in it.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const [send, receive] = asyncio.create_memory_object_stream<number>();
+ * send.close();
+ * try {
+ *   await receive.receive();
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.EndOfStream); // true
+ * }
+ * ```
+ */
+export class EndOfStream extends Error {
+  /** The class name, as in other errors. */
+  override name = "EndOfStream";
+}
+
+/**
+ * The end of a memory object stream that was used is closed: by you, not by the other side.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const [send, receive] = asyncio.create_memory_object_stream<number>();
+ * send.close();
+ * try {
+ *   await send.send(1);
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.ClosedResourceError); // true
+ * }
+ * ```
+ */
+export class ClosedResourceError extends Error {
+  /** The class name, as in other errors. */
+  override name = "ClosedResourceError";
+}
+
+/**
+ * Every receiving end of a memory object stream is closed, so nobody would get what is sent.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const [send, receive] = asyncio.create_memory_object_stream<number>();
+ * receive.close();
+ * try {
+ *   await send.send(1);
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.BrokenResourceError); // true
+ * }
+ * ```
+ */
+export class BrokenResourceError extends Error {
+  /** The class name, as in other errors. */
+  override name = "BrokenResourceError";
+}
+
+/**
+ * A call that must not wait would have to.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const [send, receive] = asyncio.create_memory_object_stream<number>();
+ * try {
+ *   send.send_nowait(1);
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.WouldBlock); // true
+ * }
+ * ```
+ */
+export class WouldBlock extends Error {
+  /** The class name, as in other errors. */
+  override name = "WouldBlock";
+}
+
+/**
+ * Another task is using what a `ResourceGuard` guards.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const guard = new asyncio.ResourceGuard("reading from");
+ * guard.enter();
+ * try {
+ *   guard.enter();
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.BusyResourceError); // true
+ * }
+ * ```
+ */
+export class BusyResourceError extends Error {
+  /** The class name, as in other errors. */
+  override name = "BusyResourceError";
+}
+
+/**
  * The stream ended before the bytes asked for had arrived.
  *
  * @example
@@ -301,6 +405,7 @@ export class ExceptionGroup extends AggregateError {
    * @throws {RangeError} If `exceptions` is empty.
    */
   constructor(message: string, exceptions: readonly unknown[]) {
+    if (!Array.isArray(exceptions)) throw new TypeError(`"exceptions" must be an array, got ${shown(exceptions)}`);
     const count = exceptions.length;
     if (count === 0) throw new RangeError('Cannot make an ExceptionGroup: "exceptions" is empty');
     super(exceptions, `${message} (${count} sub-exception${count === 1 ? "" : "s"})`);
@@ -339,6 +444,7 @@ export class ExceptionGroup extends AggregateError {
    * @returns Both groups; a group that would be empty is `null`.
    */
   split(condition: ErrorCondition): [match: ExceptionGroup | null, rest: ExceptionGroup | null] {
+    check_callable("condition", condition);
     const matches = typeof condition === "function" && is_error_class(condition)
       ? (error: unknown) => error instanceof condition
       : condition as (error: unknown) => boolean;
@@ -391,4 +497,23 @@ export function check_number(name: string, value: unknown): void {
 /** Throws unless `value` is a function. */
 export function check_callable(name: string, value: unknown): void {
   if (typeof value !== "function") throw new TypeError(`"${name}" must be a function, got ${shown(value)}`);
+}
+
+/** A misspelt option, or one that does not exist here, such as one that asks for encryption, must not pass unnoticed. */
+export function check_options(options: unknown, known: readonly string[]): void {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`"options" must be an object, got ${shown(options)}`);
+  }
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key) && (options as Record<string, unknown>)[key] !== undefined) {
+      throw new TypeError(`Unknown option "${key}": known are ${known.map((each) => `"${each}"`).join(", ")}`);
+    }
+  }
+}
+
+/** Throws unless `value` is a loop, or left out. */
+export function check_loop(value: unknown): void {
+  if (value === undefined || typeof (value as { _push?: unknown } | null)?._push === "function") return;
+  throw new TypeError(`"loop" must be an EventLoop, got ${shown(value)}`);
 }

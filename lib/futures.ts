@@ -13,8 +13,8 @@ import { INSPECT } from "./constants.ts";
 import type { EventLoop } from "./base_events.ts";
 import { current_loop, current_scope, run_in_scope } from "./_context.ts";
 import { type ContextRunner, Handle } from "./events.ts";
-import { CancelledError, check_callable, InvalidStateError, RuntimeError, shown } from "./exceptions.ts";
-import { Scope, type Step, type Strand, Wait } from "./_scopes.ts";
+import { CancelledError, check_callable, check_loop, InvalidStateError, RuntimeError, shown } from "./exceptions.ts";
+import { Scope, SHIELD, type Step, type Strand, Wait } from "./_scopes.ts";
 
 type State = "pending" | "finished" | "failed" | "cancelled";
 
@@ -108,7 +108,9 @@ export class Future<T> implements Promise<T> {
    * @param options The loop it belongs to.
    */
   constructor(options?: FutureOptions) {
-    this.#loop = options?.loop ?? current_loop();
+    const loop = options?.loop;
+    if (loop !== undefined && loop._push === undefined) check_loop(loop);
+    this.#loop = loop ?? current_loop();
   }
 
   /**
@@ -186,7 +188,7 @@ export class Future<T> implements Promise<T> {
   set_exception(exception: unknown): void {
     if (this.#state !== "pending") throw new InvalidStateError(`invalid state: ${this._describe()}`);
     if (typeof exception === "function") exception = new (exception as new () => Error)();
-    if (exception === undefined || exception === null) {
+    if (!(exception instanceof Error)) {
       throw new TypeError(`"exception" must be an error, got ${shown(exception)}`);
     }
     this._finish(undefined, exception, false);
@@ -306,6 +308,7 @@ export class Future<T> implements Promise<T> {
         wait.link(scope);
       }
       this.#add(wait);
+      if (scope !== undefined) scope.loop._rested(scope.root);
     });
   }
 
@@ -520,17 +523,16 @@ export class Call<T> extends Future<T> {
   static async #main<T>(call: Call<T>, body: () => T | PromiseLike<T>): Promise<void> {
     try {
       const result = await body();
-      call.#end();
       call._finish(result, undefined, true);
     } catch (error) {
-      call.#end();
       if (error instanceof CancelledError) call._finish_cancelled(error, true);
       else call._finish(undefined, error ?? new Error(`Thrown: ${String(error)}`), true);
     }
-  }
-
-  #end(): void {
-    if (this.#scope.parent === null) this.#scope.finished = true;
+    const scope = call.#scope;
+    if (scope.parent !== null) return;
+    // Outside of a task, the code of the call is all there is to come to rest.
+    scope.finished = true;
+    scope.loop._rested(scope);
   }
 
   override cancel(message?: string): boolean {
@@ -551,18 +553,39 @@ export function call_scope(): Scope {
   return new Scope(parent.loop, parent, null);
 }
 
+/**
+ * Runs cleanup that has to be finished although a scope around it cancels every wait: without it, a loop that waits again
+ * after a cancellation would spin.
+ */
+export function shielded<T>(body: () => Promise<T>): Promise<T> {
+  const scope = call_scope();
+  scope.control = SHIELD;
+  return run_in_scope(scope, body);
+}
+
 /** `sleep(0)`: done when the loop comes to it, and then its waiter goes on in that very step. */
 export class Yield<T> extends Future<T> implements Step {
   readonly #value: T;
+  #cancel: { readonly message: string | undefined } | null = null;
 
   constructor(value: T) {
     super();
     this.#value = value;
-    this.get_loop()._push(this);
+    const loop = this.get_loop();
+    loop._check_closed();
+    loop._push(this);
   }
 
   _run(): Strand | null {
-    return this.done() ? null : this._finish(this.#value, undefined, true);
+    const cancel = this.#cancel;
+    return cancel === null ? this._finish(this.#value, undefined, true) : this._finish_cancelled(cancel.message, true);
+  }
+
+  /** It keeps its place in the queue: its waiter hears of the cancellation when it would have gone on. */
+  override cancel(message?: string): boolean {
+    if (this.done()) return false;
+    this.#cancel ??= { message };
+    return true;
   }
 }
 

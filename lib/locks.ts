@@ -1,41 +1,28 @@
 /**
- * Locks, events, conditions, semaphores and barriers for the tasks of one loop.
+ * Locks, events and conditions for the tasks of a loop. Semaphores and barriers have rooms of their own.
  *
  * @module
  */
 
-import { async_with, type AsyncContextManager } from "./async_with.ts";
-import { current_loop } from "./_context.ts";
+import type { AsyncContextManager } from "./async_with.ts";
 import { INSPECT } from "./constants.ts";
-import { BrokenBarrierError, CancelledError, check_callable, check_number, RuntimeError, shown } from "./exceptions.ts";
-import { Call, Future } from "./futures.ts";
-import { Line, Place } from "./_line.ts";
+import { CancelledError, check_callable, check_number, RuntimeError, shown } from "./exceptions.ts";
+import { Call, type Future, shielded } from "./futures.ts";
+import { Gate, signal_of } from "./_line.ts";
 
 /**
  * Options of the calls that wait for a lock and its like.
  */
 export interface AcquireOptions {
-  /** Ends the wait when it aborts, with its reason. */
+  /**
+   * Ends the wait when it aborts: what the call gives fails with the signal's reason. A signal that is aborted already
+   * has the call fail even if it need not wait.
+   */
   readonly signal?: AbortSignal;
 }
 
-/** A future that is done. */
-function done<T>(result: T): Future<T> {
-  const future = new Future<T>();
-  future.set_result(result);
-  return future;
-}
-
-/** A future that failed, because the signal was aborted before the call; `null` if it was not. */
-function refused<T>(options: AcquireOptions | undefined): Future<T> | null {
-  if (!options?.signal?.aborted) return null;
-  const future = new Future<T>();
-  future.set_exception(options.signal.reason);
-  return future;
-}
-
 /** What `hold()` gives: disposing of it releases, once. */
-class Hold implements Disposable {
+export class Hold implements Disposable {
   #release: (() => void) | null;
 
   constructor(release: () => void) {
@@ -49,25 +36,19 @@ class Hold implements Disposable {
   }
 }
 
-/** Acquires, and gives a hold; one that nobody gets any more, because its waiter was cancelled, is released. */
-class Holding extends Call<Disposable> {
-  constructor(acquire: () => Future<true>, release: () => void) {
-    super(async () => {
-      await acquire();
-      return new Hold(release);
-    });
-  }
-
-  override _lose(): void {
-    if (!this.cancelled() && this._error === undefined) this.result()[Symbol.dispose]();
-  }
+/** The part of a live one-line picture that tells how many wait. */
+export function waiters(count: number): string {
+  return count === 0 ? "" : ` waiters=${count}`;
 }
 
 /**
  * Lets one task at a time through, in the order in which they asked.
  *
- * It is not re-entrant, and any code may release it. A task that is cancelled while it waits leaves the line; if its turn
- * had come already, the next one's comes.
+ * It is not re-entrant, it has no owner, and any code may release it. A task that is cancelled while it waits leaves the
+ * line; if its turn had come already, the next one's comes.
+ *
+ * Differs from asyncio: it is not bound to a loop, so tasks of several `run()`s, say those of two requests, may share
+ * it. This holds for events, conditions, semaphores, barriers and queues as well.
  *
  * @example
  * ```ts
@@ -87,9 +68,8 @@ class Holding extends Call<Disposable> {
  */
 export class Lock implements AsyncContextManager<null> {
   #locked = false;
-  readonly #line: Line<true> = new Line<true>({
-    ready: () => !this.#locked,
-    take: () => this.#locked = true,
+  readonly #gate: Gate = new Gate({
+    open: () => !this.#locked && this.#gate.length === 0,
     left: () => this.#wake(),
   });
 
@@ -98,17 +78,29 @@ export class Lock implements AsyncContextManager<null> {
    *
    * @param options A signal that ends the wait.
    * @returns A future of true. To cancel it leaves the line.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const lock = new asyncio.Lock();
+   * await lock.acquire();
+   * try {
+   *   console.log(lock.locked()); // true
+   * } finally {
+   *   lock.release();
+   * }
+   * ```
    */
   acquire(options?: AcquireOptions): Future<true> {
-    if (this.#locked || this.#line.length > 0) return new Place(current_loop(), this.#line, options?.signal);
-    const refusal = refused<true>(options);
-    if (refusal !== null) return refusal;
-    this.#locked = true;
-    return done(true);
+    return this.#gate.enter(() => this.#locked = true, options);
   }
 
   /**
-   * Frees the lock, for the next in line if there is one.
+   * Frees the lock, and wakes the next in line if there is one.
+   *
+   * Until that one takes it, `locked()` is false; no other can take it meanwhile.
    *
    * @throws {RuntimeError} If it is free.
    */
@@ -121,11 +113,29 @@ export class Lock implements AsyncContextManager<null> {
   /**
    * Waits until the lock is free, takes it, and gives something that frees it at the end of a `using` block.
    *
+   * Differs from asyncio: there is no such method.
+   *
    * @param options A signal that ends the wait.
-   * @returns A future of the hold.
+   * @returns A future of the hold. To dispose of it twice releases once.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const lock = new asyncio.Lock();
+   * {
+   *   using _hold = await lock.hold({ signal: AbortSignal.timeout(1000) });
+   *   await asyncio.sleep(0.01);
+   * }
+   * console.log(lock.locked()); // false
+   * ```
    */
   hold(options?: AcquireOptions): Future<Disposable> {
-    return new Holding(() => this.acquire(options), () => this.release());
+    return this.#gate.enter(() => {
+      this.#locked = true;
+      return new Hold(() => this.release());
+    }, options);
   }
 
   /**
@@ -138,17 +148,19 @@ export class Lock implements AsyncContextManager<null> {
   }
 
   #wake(): void {
-    if (!this.#locked) this.#line.wake_first();
+    if (!this.#locked) this.#gate.wake_first();
   }
 
   /**
    * Acquires the lock; called by `async_with()`.
    *
-   * @returns A promise of `null`.
+   * @returns A future of `null`.
    */
-  async __aenter__(): Promise<null> {
-    await this.acquire();
-    return null;
+  __aenter__(): Future<null> {
+    return this.#gate.enter(() => {
+      this.#locked = true;
+      return null;
+    }, undefined);
   }
 
   /**
@@ -162,12 +174,8 @@ export class Lock implements AsyncContextManager<null> {
 
   /** @ignore */
   [INSPECT](): string {
-    return `<Lock ${this.#locked ? "locked" : "unlocked"}${waiting(this.#line.length)}>`;
+    return `<Lock ${this.#locked ? "locked" : "unlocked"}${waiters(this.#gate.length)}>`;
   }
-}
-
-function waiting(count: number): string {
-  return count === 0 ? "" : ` waiters=${count}`;
 }
 
 /**
@@ -190,7 +198,7 @@ function waiting(count: number): string {
  */
 export class Event {
   #set = false;
-  readonly #line: Line<true> = new Line<true>({ ready: () => true, take: () => true, left: () => {} });
+  readonly #gate: Gate = new Gate({ open: () => this.#set });
 
   /**
    * Tells whether the flag is set.
@@ -201,13 +209,13 @@ export class Event {
     return this.#set;
   }
 
-  /** Sets the flag, and wakes all who wait, even if it is cleared again before they run. */
+  /** Sets the flag, and wakes all who wait. They go on even if it is cleared again before they run. */
   set(): void {
     this.#set = true;
-    this.#line.wake_all();
+    this.#gate.wake_all();
   }
 
-  /** Clears the flag. */
+  /** Clears the flag, so that `wait()` waits again. */
   clear(): void {
     this.#set = false;
   }
@@ -217,15 +225,15 @@ export class Event {
    *
    * @param options A signal that ends the wait.
    * @returns A future of true.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    */
   wait(options?: AcquireOptions): Future<true> {
-    if (!this.#set) return new Place(current_loop(), this.#line, options?.signal);
-    return refused<true>(options) ?? done(true);
+    return this.#gate.enter(() => true as const, options);
   }
 
   /** @ignore */
   [INSPECT](): string {
-    return `<Event ${this.#set ? "set" : "unset"}${waiting(this.#line.length)}>`;
+    return `<Event ${this.#set ? "set" : "unset"}${waiters(this.#gate.length)}>`;
   }
 }
 
@@ -258,17 +266,17 @@ export class Event {
  */
 export class Condition implements AsyncContextManager<null> {
   readonly #lock: Lock;
-  readonly #line: Line<true> = new Line<true>({ ready: () => true, take: () => true, left: () => {} });
+  readonly #gate: Gate = new Gate({ open: () => false });
 
   /**
    * Makes a condition.
    *
-   * @param lock The lock to use; several conditions may share one.
+   * @param lock The lock to use, which several conditions may share; `null` for a new one.
    * @throws {TypeError} If `lock` is not a `Lock`.
    */
-  constructor(lock: Lock = new Lock()) {
-    if (!(lock instanceof Lock)) throw new TypeError(`"lock" must be a Lock, got ${shown(lock)}`);
-    this.#lock = lock;
+  constructor(lock: Lock | null = null) {
+    if (lock !== null && !(lock instanceof Lock)) throw new TypeError(`"lock" must be a Lock, got ${shown(lock)}`);
+    this.#lock = lock ?? new Lock();
   }
 
   /**
@@ -276,6 +284,7 @@ export class Condition implements AsyncContextManager<null> {
    *
    * @param options A signal that ends the wait.
    * @returns A future of true.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    */
   acquire(options?: AcquireOptions): Future<true> {
     return this.#lock.acquire(options);
@@ -293,8 +302,11 @@ export class Condition implements AsyncContextManager<null> {
   /**
    * Acquires the lock, and gives something that releases it at the end of a `using` block.
    *
+   * Differs from asyncio: there is no such method.
+   *
    * @param options A signal that ends the wait.
    * @returns A future of the hold.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    */
   hold(options?: AcquireOptions): Future<Disposable> {
     return this.#lock.hold(options);
@@ -312,71 +324,91 @@ export class Condition implements AsyncContextManager<null> {
   /**
    * Releases the lock, waits for a notification, and acquires the lock again.
    *
-   * However it ends, the lock is held again. A task that is cancelled after it was notified passes the notification on.
+   * However it ends, the lock is held again: a task that is cancelled, and one whose signal aborts, hears of it only
+   * then. If it had been notified, the notification passes on to another. A signal that aborts after the notification,
+   * while the call waits for the lock, comes too late.
    *
-   * @param options A signal that ends the wait.
+   * @param options A signal that ends the wait. If it is aborted already, the lock is not released.
    * @returns A future of true.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    * @throws {RuntimeError} If the lock is not held.
    */
   wait(options?: AcquireOptions): Future<true> {
+    const signal = signal_of(options);
     return new Call(async () => {
       if (!this.locked()) throw new RuntimeError("cannot wait on un-acquired lock");
+      signal?.throwIfAborted();
+      const notified = this.#gate.enter(() => true as const, options);
       this.release();
-      let failed = false;
-      let failure: unknown;
       try {
-        await new Place(current_loop(), this.#line, options?.signal);
-      } catch (error) {
-        failed = true;
-        failure = error;
-      }
-      for (;;) {
         try {
-          await this.acquire();
-          break;
-        } catch (error) {
-          if (!(error instanceof CancelledError)) throw error;
-          failed = true;
-          failure = error;
+          return await notified;
+        } finally {
+          await this.#acquire_again();
         }
+      } catch (error) {
+        // The notification may have been for this one. A needless one is allowed.
+        this.#gate.wake_next();
+        throw error;
       }
-      if (!failed) return true as const;
-      // The notification may have been for this one; a needless one is allowed.
-      this.#line.wake_next();
-      throw failure;
     });
+  }
+
+  /** Acquires the lock although the task is cancelled meanwhile, and only then throws the cancellation. */
+  async #acquire_again(): Promise<void> {
+    let cancellation: CancelledError | null = null;
+    for (;;) {
+      try {
+        // In a `CancelScope` that is cancelled every wait throws, and this loop would spin.
+        await shielded(async () => void await this.acquire());
+        break;
+      } catch (error) {
+        if (!(error instanceof CancelledError)) throw error;
+        cancellation = error;
+      }
+    }
+    if (cancellation !== null) throw cancellation;
   }
 
   /**
    * Waits until something holds.
    *
-   * @param predicate Looked at before the first wait and after each, with the lock held.
+   * @typeParam T The type of what the predicate returns.
+   * @param predicate Looked at before the first wait and after each, with the lock held. It may not be async.
    * @param options A signal that ends the wait.
    * @returns A future of the predicate's last value.
+   * @throws {TypeError} If `predicate` is not a function, or returns a promise.
    * @throws {RuntimeError} If it has to wait and the lock is not held.
    */
   wait_for<T>(predicate: () => T, options?: AcquireOptions): Future<T> {
     check_callable("predicate", predicate);
+    const signal = signal_of(options);
     return new Call(async () => {
-      let result = predicate();
-      while (!result) {
+      signal?.throwIfAborted();
+      for (;;) {
+        const result = predicate();
+        if (is_thenable(result)) {
+          Promise.resolve(result).catch(() => {});
+          throw new TypeError(`"predicate" must return a value, not a promise, got ${shown(result)}`);
+        }
+        if (result) return result;
         await this.wait(options);
-        result = predicate();
       }
-      return result;
     });
   }
 
   /**
-   * Wakes tasks that wait; they go on one after the other, each when it has the lock.
+   * Wakes tasks that wait. They go on one after the other, each when it has the lock.
    *
    * @param n How many at most.
+   * @throws {TypeError} If `n` is not a number.
+   * @throws {RangeError} If `n` is NaN.
    * @throws {RuntimeError} If the lock is not held.
    */
   notify(n: number = 1): void {
     check_number("n", n);
     if (!this.locked()) throw new RuntimeError("cannot notify on un-acquired lock");
-    for (let i = 0; i < n && this.#line.wake_next() !== null; i++);
+    for (let i = 0; i < n && this.#gate.wake_next() !== null; i++);
   }
 
   /**
@@ -391,9 +423,9 @@ export class Condition implements AsyncContextManager<null> {
   /**
    * Acquires the lock; called by `async_with()`.
    *
-   * @returns A promise of `null`.
+   * @returns A future of `null`.
    */
-  __aenter__(): Promise<null> {
+  __aenter__(): Future<null> {
     return this.#lock.__aenter__();
   }
 
@@ -408,296 +440,11 @@ export class Condition implements AsyncContextManager<null> {
 
   /** @ignore */
   [INSPECT](): string {
-    return `<Condition ${this.locked() ? "locked" : "unlocked"}${waiting(this.#line.length)}>`;
+    return `<Condition ${this.locked() ? "locked" : "unlocked"}${waiters(this.#gate.length)}>`;
   }
 }
 
-/**
- * Lets a number of tasks through at a time, in the order in which they asked.
- *
- * @example
- * ```ts
- * import * as asyncio from "@asyncio/deno";
- *
- * const at_most_two = new asyncio.Semaphore(2);
- * const fetch_one = (n: number) => asyncio.async_with(at_most_two, () => asyncio.sleep(0.01, n));
- * console.log(await asyncio.gather(...[1, 2, 3].map((n) => () => fetch_one(n)))); // [1, 2, 3]
- * ```
- */
-export class Semaphore implements AsyncContextManager<null> {
-  #value: number;
-  readonly #line: Line<true> = new Line<true>({
-    // A place is woken with a permit in hand.
-    ready: () => true,
-    take: () => {
-      this.#share();
-      return true;
-    },
-    left: (woken) => {
-      if (woken) this.#value++;
-      this.#share();
-    },
-  });
-
-  /**
-   * Makes a semaphore.
-   *
-   * @param value How many permits there are.
-   * @throws {TypeError} If `value` is not a number.
-   * @throws {RangeError} If it is below 0.
-   */
-  constructor(value: number = 1) {
-    check_number("value", value);
-    if (value < 0) throw new RangeError(`Semaphore initial value must be >= 0: "value" is ${value}`);
-    this.#value = value;
-  }
-
-  /**
-   * Waits for a permit, and takes it.
-   *
-   * @param options A signal that ends the wait.
-   * @returns A future of true. To cancel it leaves the line.
-   */
-  acquire(options?: AcquireOptions): Future<true> {
-    if (this.locked()) return new Place(current_loop(), this.#line, options?.signal);
-    const refusal = refused<true>(options);
-    if (refusal !== null) return refusal;
-    this.#value--;
-    return done(true);
-  }
-
-  /** Gives a permit back, to the next in line if there is one. */
-  release(): void {
-    this.#value++;
-    this.#wake_next();
-  }
-
-  /**
-   * Waits for a permit, and gives something that returns it at the end of a `using` block.
-   *
-   * @param options A signal that ends the wait.
-   * @returns A future of the hold.
-   */
-  hold(options?: AcquireOptions): Future<Disposable> {
-    return new Holding(() => this.acquire(options), () => this.release());
-  }
-
-  /**
-   * Tells whether `acquire()` would wait: no permit is left, or others are in line.
-   *
-   * @returns True if it would wait.
-   */
-  locked(): boolean {
-    return this.#value === 0 || this.#line.length > 0;
-  }
-
-  #wake_next(): boolean {
-    if (this.#value === 0 || this.#line.wake_next() === null) return false;
-    this.#value--;
-    return true;
-  }
-
-  /** Tasks may have had to join the line behind others although permits were left. */
-  #share(): void {
-    while (this.#wake_next());
-  }
-
-  /** @internal */
-  get _value(): number {
-    return this.#value;
-  }
-
-  /**
-   * Takes a permit; called by `async_with()`.
-   *
-   * @returns A promise of `null`.
-   */
-  async __aenter__(): Promise<null> {
-    await this.acquire();
-    return null;
-  }
-
-  /**
-   * Gives the permit back; called by `async_with()`.
-   *
-   * @param _error What the body threw, or `null`.
-   */
-  __aexit__(_error: unknown): void {
-    this.release();
-  }
-
-  /** @ignore */
-  [INSPECT](): string {
-    return `<${this.constructor.name} value=${this.#value}${waiting(this.#line.length)}>`;
-  }
-}
-
-/**
- * A semaphore that refuses to get more permits back than it gave.
- *
- * @example
- * ```ts
- * import * as asyncio from "@asyncio/deno";
- *
- * const semaphore = new asyncio.BoundedSemaphore(1);
- * await semaphore.acquire();
- * semaphore.release();
- * try {
- *   semaphore.release();
- * } catch (error) {
- *   console.log(error instanceof RangeError); // true
- * }
- * ```
- */
-export class BoundedSemaphore extends Semaphore {
-  readonly #bound: number;
-
-  /**
-   * Makes a semaphore.
-   *
-   * @param value How many permits there are.
-   * @throws {TypeError} If `value` is not a number.
-   * @throws {RangeError} If it is below 0.
-   */
-  constructor(value: number = 1) {
-    super(value);
-    this.#bound = value;
-  }
-
-  /**
-   * Gives a permit back, to the next in line if there is one.
-   *
-   * @throws {RangeError} If none was taken.
-   */
-  override release(): void {
-    if (this._value >= this.#bound) throw new RangeError("BoundedSemaphore released too many times");
-    super.release();
-  }
-}
-
-/**
- * A point where a number of tasks wait for each other.
- *
- * When the last has come, all go on, and the barrier can be used again. Tasks that come while it drains wait for the next
- * round. A task that is cancelled leaves; the barrier is not broken by it.
- *
- * @example
- * ```ts
- * import * as asyncio from "@asyncio/deno";
- *
- * const barrier = new asyncio.Barrier(2);
- * const arrive = () => asyncio.async_with(barrier, (index) => index);
- * console.log(await asyncio.gather(arrive, () => arrive())); // 0 and 1, in some order
- * ```
- */
-export class Barrier implements AsyncContextManager<number> {
-  readonly #changed = new Condition();
-  readonly #parties: number;
-  #state: "filling" | "draining" | "resetting" | "broken" = "filling";
-  #count = 0;
-
-  /**
-   * Makes a barrier.
-   *
-   * @param parties How many tasks it takes.
-   * @throws {TypeError} If `parties` is not a number.
-   * @throws {RangeError} If it is below 1.
-   */
-  constructor(parties: number) {
-    check_number("parties", parties);
-    if (parties < 1) throw new RangeError(`parties must be > 0: "parties" is ${parties}`);
-    this.#parties = parties;
-  }
-
-  /** How many tasks it takes. */
-  get parties(): number {
-    return this.#parties;
-  }
-
-  /** How many tasks wait in it now. */
-  get n_waiting(): number {
-    return this.#state === "filling" ? this.#count : 0;
-  }
-
-  /** Whether `abort()` was called. */
-  get broken(): boolean {
-    return this.#state === "broken";
-  }
-
-  /**
-   * Waits until as many tasks have come as the barrier takes.
-   *
-   * @returns A future of this task's number among them, from 0.
-   * @throws {BrokenBarrierError} If the barrier is reset or aborted meanwhile, or was aborted before.
-   */
-  wait(): Future<number> {
-    return async_with(this.#changed, async () => {
-      await this.#changed.wait_for(() => this.#state !== "draining" && this.#state !== "resetting");
-      if (this.#state === "broken") throw new BrokenBarrierError("Barrier aborted");
-      const index = this.#count++;
-      try {
-        if (index + 1 === this.#parties) {
-          this.#state = "draining";
-          this.#changed.notify_all();
-        } else {
-          await this.#changed.wait_for(() => this.#state !== "filling");
-          // Narrowed to "filling" by the compiler, which does not see the wait.
-          const state: string = this.#state;
-          if (state === "broken" || state === "resetting") throw new BrokenBarrierError("Abort or reset of barrier");
-        }
-        return index;
-      } finally {
-        if (--this.#count === 0) {
-          const state: string = this.#state;
-          if (state === "resetting" || state === "draining") this.#state = "filling";
-          this.#changed.notify_all();
-        }
-      }
-    });
-  }
-
-  /**
-   * Empties the barrier: tasks that wait in it get a `BrokenBarrierError`; then it can be used again.
-   *
-   * @returns A future.
-   */
-  reset(): Future<void> {
-    return async_with(this.#changed, () => {
-      this.#state = this.#count > 0 ? "resetting" : "filling";
-      this.#changed.notify_all();
-    });
-  }
-
-  /**
-   * Breaks the barrier for good: tasks that wait in it, or come later, get a `BrokenBarrierError`.
-   *
-   * @returns A future.
-   */
-  abort(): Future<void> {
-    return async_with(this.#changed, () => {
-      this.#state = "broken";
-      this.#changed.notify_all();
-    });
-  }
-
-  /**
-   * Waits in the barrier; called by `async_with()`.
-   *
-   * @returns This task's number.
-   */
-  __aenter__(): Future<number> {
-    return this.wait();
-  }
-
-  /**
-   * Does nothing; called by `async_with()`.
-   *
-   * @param _error What the body threw, or `null`.
-   */
-  __aexit__(_error: unknown): void {}
-
-  /** @ignore */
-  [INSPECT](): string {
-    return `<Barrier ${this.#state} ${this.n_waiting}/${this.#parties}>`;
-  }
+/** A promise counts as true, whatever becomes of it. */
+function is_thenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { current_loop } from "./_context.ts";
 import { INSPECT } from "./constants.ts";
 import { check_callable, check_number, QueueEmpty, QueueFull, QueueShutDown, shown } from "./exceptions.ts";
-import { Future } from "./futures.ts";
-import { Line, Place } from "./_line.ts";
-import { type AcquireOptions, Event } from "./locks.ts";
+import type { Future } from "./futures.ts";
+import { Gate } from "./_line.ts";
+import type { AcquireOptions } from "./locks.ts";
+import { compare_values, Fifo, Heap, Lifo, type Store } from "./_stores.ts";
 
 /**
  * Options of `queue.shutdown()`.
@@ -21,146 +21,6 @@ export interface QueueShutdownOptions {
    * @default false
    */
   readonly immediate?: boolean;
-}
-
-/**
- * What holds a queue's items; each kind gives them back in its own order.
- *
- * @internal
- */
-export interface Store<T> {
-  readonly size: number;
-  put(item: T): void;
-  get(): T;
-}
-
-/** First in, first out: an array whose front is cut off now and then. */
-class Fifo<T> implements Store<T> {
-  #items: (T | undefined)[] = [];
-  #first = 0;
-
-  get size(): number {
-    return this.#items.length - this.#first;
-  }
-
-  put(item: T): void {
-    this.#items.push(item);
-  }
-
-  get(): T {
-    const item = this.#items[this.#first] as T;
-    this.#items[this.#first++] = undefined;
-    if (this.#first === this.#items.length) {
-      this.#items.length = this.#first = 0;
-    } else if (this.#first > 1024 && 2 * this.#first > this.#items.length) {
-      this.#items = this.#items.slice(this.#first);
-      this.#first = 0;
-    }
-    return item;
-  }
-}
-
-/** Last in, first out. */
-class Lifo<T> implements Store<T> {
-  readonly #items: T[] = [];
-
-  get size(): number {
-    return this.#items.length;
-  }
-
-  put(item: T): void {
-    this.#items.push(item);
-  }
-
-  get(): T {
-    return this.#items.pop() as T;
-  }
-}
-
-/** Smallest first, and of equals the one that came first: a binary heap. */
-class Heap<T> implements Store<T> {
-  readonly #items: { readonly item: T; readonly order: number }[] = [];
-  readonly #compare: (a: T, b: T) => number;
-  #last_order = 0;
-
-  constructor(compare: (a: T, b: T) => number) {
-    this.#compare = compare;
-  }
-
-  get size(): number {
-    return this.#items.length;
-  }
-
-  put(item: T): void {
-    const items = this.#items;
-    // Compared with itself, an item that has no order is refused before it is in the heap.
-    if (items.length === 0) this.#compare(item, item);
-    const entry = { item, order: ++this.#last_order };
-    let at = items.length;
-    const path: number[] = [];
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (this.#compare(item, items[parent].item) >= 0) break;
-      path.push(at);
-      at = parent;
-    }
-    // Only now, when no comparison can fail any more, is the heap changed.
-    for (const place of path) items[place] = items[(place - 1) >> 1];
-    items[at] = entry;
-  }
-
-  get(): T {
-    const items = this.#items;
-    const first = items[0].item;
-    const last = items.pop()!;
-    if (items.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= items.length) break;
-      if (child + 1 < items.length && this.#is_before(items[child + 1], items[child])) child++;
-      if (!this.#is_before(items[child], last)) break;
-      items[at] = items[child];
-      at = child;
-    }
-    items[at] = last;
-    return first;
-  }
-
-  #is_before(a: { item: T; order: number }, b: { item: T; order: number }): boolean {
-    const difference = this.#compare(a.item, b.item);
-    return difference < 0 || (difference === 0 && a.order < b.order);
-  }
-}
-
-/** Python's order of numbers, strings, dates, and of arrays of these, which compare like tuples. */
-function compare_values(a: unknown, b: unknown): number {
-  if (Array.isArray(a) && Array.isArray(b)) {
-    const length = Math.min(a.length, b.length);
-    for (let i = 0; i < length; i++) {
-      if (Object.is(a[i], b[i])) continue;
-      const difference = compare_values(a[i], b[i]);
-      if (difference !== 0) return difference;
-    }
-    return a.length - b.length;
-  }
-  const [x, y] = [a instanceof Date ? a.getTime() : a, b instanceof Date ? b.getTime() : b];
-  const is_number = (value: unknown) => typeof value === "number" || typeof value === "bigint";
-  if ((is_number(x) && is_number(y)) || (typeof x === "string" && typeof y === "string")) {
-    return x! < y! ? -1 : x! > y! ? 1 : 0;
-  }
-  if (typeof x === "boolean" && typeof y === "boolean") return Number(x) - Number(y);
-  throw new TypeError(`Cannot compare ${shown(a)} with ${shown(b)}: give the queue a "compare" option`);
-}
-
-/** One who waits to put an item. */
-class Putter<T> extends Place<void> {
-  readonly item: T;
-
-  constructor(queue_line: Line<void, Putter<T>>, item: T, signal?: AbortSignal) {
-    super(current_loop(), queue_line, signal);
-    this.item = item;
-  }
 }
 
 /**
@@ -192,32 +52,33 @@ export class Queue<T> {
   readonly #maxsize: number;
   #unfinished = 0;
   #shut_down = false;
-  readonly #finished = new Event();
-  readonly #getters: Line<T> = new Line<T>({
-    ready: () => !this.empty() || this.#shut_down,
-    take: () => this.get_nowait(),
+  readonly #getters: Gate = new Gate({
+    open: () => this.#can_get(),
+    ready: () => this.#can_get(),
     left: (woken) => {
       if (woken && !this.empty()) this.#getters.wake_next();
     },
   });
-  readonly #putters: Line<void, Putter<T>> = new Line<void, Putter<T>>({
-    ready: () => !this.full() || this.#shut_down,
-    take: (putter) => this.put_nowait(putter.item),
+  readonly #putters: Gate = new Gate({
+    open: () => this.#can_put(),
+    ready: () => this.#can_put(),
     left: (woken) => {
       if (woken && !this.full()) this.#putters.wake_next();
     },
   });
+  /** As in asyncio, one that was woken goes on even if an item has come since. */
+  readonly #joiners: Gate = new Gate({ open: () => this.#unfinished === 0 });
 
   /**
    * Makes an empty queue.
    *
    * @param maxsize How many items it holds; 0 or less for any number.
    * @throws {TypeError} If `maxsize` is not a number.
+   * @throws {RangeError} If it is NaN.
    */
   constructor(maxsize: number = 0) {
     check_number("maxsize", maxsize);
     this.#maxsize = maxsize;
-    this.#finished.set();
   }
 
   /** How many items it holds; 0 or less for any number. */
@@ -252,17 +113,27 @@ export class Queue<T> {
     return this.#maxsize > 0 && this._store.size >= this.#maxsize;
   }
 
+  /** Whether `get()` need not wait, if only to fail. */
+  #can_get(): boolean {
+    return !this.empty() || this.#shut_down;
+  }
+
+  /** Whether `put()` need not wait, if only to fail. */
+  #can_put(): boolean {
+    return !this.full() || this.#shut_down;
+  }
+
   /**
    * Puts an item in, once there is room.
    *
    * @param item The item.
    * @param options A signal that ends the wait.
-   * @returns A future; to cancel it puts nothing in.
+   * @returns A future; to cancel it while it waits puts nothing in.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    * @throws {QueueShutDown} If the queue is shut down, before or meanwhile.
    */
   put(item: T, options?: AcquireOptions): Future<void> {
-    if (this.full() && !this.#shut_down) return new Putter(this.#putters, item, options?.signal);
-    return attempt(options, () => this.put_nowait(item));
+    return this.#putters.enter(() => this.put_nowait(item), options);
   }
 
   /**
@@ -277,7 +148,6 @@ export class Queue<T> {
     if (this.full()) throw new QueueFull();
     this._store.put(item);
     this.#unfinished++;
-    this.#finished.clear();
     this.#getters.wake_next();
   }
 
@@ -285,12 +155,13 @@ export class Queue<T> {
    * Takes an item out, once there is one.
    *
    * @param options A signal that ends the wait.
-   * @returns A future of the item; to cancel it takes nothing out.
+   * @returns A future of the item; to cancel it while it waits takes nothing out. An item that can be awaited is awaited
+   * with it: put such in wrapped, in an array for one, or take them by `for await`.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    * @throws {QueueShutDown} If the queue is shut down and empty, before or meanwhile.
    */
   get(options?: AcquireOptions): Future<T> {
-    if (this.empty() && !this.#shut_down) return new Place(current_loop(), this.#getters, options?.signal);
-    return attempt(options, () => this.get_nowait());
+    return this.#getters.enter(() => this.get_nowait(), options);
   }
 
   /**
@@ -314,7 +185,7 @@ export class Queue<T> {
    */
   task_done(): void {
     if (this.#unfinished <= 0) throw new RangeError("task_done() called too many times");
-    if (--this.#unfinished === 0) this.#finished.set();
+    if (--this.#unfinished === 0) this.#joiners.wake_all();
   }
 
   /**
@@ -322,24 +193,48 @@ export class Queue<T> {
    *
    * @param options A signal that ends the wait.
    * @returns A future.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * await asyncio.run(async () => {
+   *   const queue = new asyncio.Queue<number>();
+   *   asyncio.create_task(async () => {
+   *     for await (const delay of queue) {
+   *       await asyncio.sleep(delay);
+   *       queue.task_done();
+   *     }
+   *   });
+   *   queue.put_nowait(0.01);
+   *   queue.put_nowait(0.02);
+   *   await queue.join(); // both are worked off
+   *   queue.shutdown();
+   * });
+   * ```
    */
-  join(options?: AcquireOptions): Future<true> {
-    return this.#finished.wait(options);
+  join(options?: AcquireOptions): Future<void> {
+    return this.#joiners.enter(() => {}, options);
   }
 
   /**
    * Ends the queue: `put()` fails from now on, and `get()` once the queue is empty; so do the calls that wait.
    *
+   * `join()` still waits for `task_done()` of the items that were taken out.
+   *
    * @param options Whether to drop the items; each dropped one counts as done for `join()`.
+   * @throws {TypeError} If `options` is not an object.
    */
   shutdown(options?: QueueShutdownOptions): void {
+    check_options(options);
     this.#shut_down = true;
     if (options?.immediate) {
       while (!this.empty()) {
         this._store.get();
         if (this.#unfinished > 0) this.#unfinished--;
       }
-      if (this.#unfinished === 0) this.#finished.set();
+      if (this.#unfinished === 0) this.#joiners.wake_all();
     }
     this.#getters.wake_all();
     this.#putters.wake_all();
@@ -348,22 +243,33 @@ export class Queue<T> {
   /**
    * Takes items out until the queue is shut down and empty.
    *
-   * @returns An iterator of the items.
+   * Differs from asyncio: its queues cannot be iterated over.
+   *
+   * @returns An iterator of the items. To leave the loop takes nothing more out.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const queue = new asyncio.Queue<string>();
+   * for (const word of ["a", "b"]) queue.put_nowait(word);
+   * queue.shutdown();
+   * for await (const word of queue) console.log(word); // a, b
+   * ```
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+    // Not an async generator: its `yield` would await an item that can be awaited.
     return {
-      next: async () => {
-        try {
-          return { done: false, value: await this.get() };
-        } catch (error) {
-          if (error instanceof QueueShutDown) return { done: true, value: undefined };
-          throw error;
-        }
-      },
+      next: () => this.#getters.enter(() => this.#next(), undefined),
       [Symbol.asyncIterator]() {
         return this;
       },
     };
+  }
+
+  #next(): IteratorResult<T, undefined> {
+    if (this.empty() && this.#shut_down) return { done: true, value: undefined };
+    return { done: false, value: this.get_nowait() };
   }
 
   /**
@@ -415,9 +321,9 @@ export class LifoQueue<T> extends Queue<T> {
  */
 export interface PriorityQueueOptions<T> {
   /**
-   * Puts two items in order, as `Array.prototype.sort()` has it.
+   * Tells the order of two items, as for `Array.prototype.sort()`: a number below 0 if `a` comes first.
    *
-   * @default numbers, strings, bigints, dates and booleans by size, arrays of them like Python's tuples
+   * @default numbers, bigints, booleans and dates by size, strings by code points, arrays of them like Python's tuples
    */
   readonly compare?: (a: T, b: T) => number;
 }
@@ -425,7 +331,11 @@ export interface PriorityQueueOptions<T> {
 /**
  * A queue that gives the smallest item first, and of equals the one that came first.
  *
- * Differs from asyncio: equal items keep their order.
+ * An item that cannot be compared with the others is refused with a `TypeError`, and the queue stays as it was. As the
+ * items of an array decide one after the other, `[priority, anything]` works as long as priorities differ.
+ *
+ * Differs from asyncio: equal items keep their order; items may be compared by a function; NaN and invalid dates are
+ * refused, since they would spoil the order of the rest; and so is an item without an order even as the only one.
  *
  * @typeParam T The type of the items.
  *
@@ -453,22 +363,27 @@ export class PriorityQueue<T> extends Queue<T> {
    * @param maxsize How many items it holds; 0 or less for any number.
    * @param options How items are compared.
    * @throws {TypeError} If `maxsize` is not a number, or `compare` not a function.
+   * @throws {RangeError} If `maxsize` is NaN.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const longest_first = new asyncio.PriorityQueue<string>(0, { compare: (a, b) => b.length - a.length });
+   * for (const word of ["a", "ccc", "bb"]) longest_first.put_nowait(word);
+   * console.log(longest_first.get_nowait()); // ccc
+   * ```
    */
   constructor(maxsize: number = 0, options?: PriorityQueueOptions<T>) {
     super(maxsize);
+    check_options(options);
     if (options?.compare !== undefined) check_callable("compare", options.compare);
     this._store = new Heap<T>(options?.compare ?? compare_values);
   }
 }
 
-/** What a call that need not wait gives. */
-function attempt<T>(options: AcquireOptions | undefined, fn: () => T): Future<T> {
-  const future = new Future<T>();
-  try {
-    options?.signal?.throwIfAborted();
-    future.set_result(fn());
-  } catch (error) {
-    future.set_exception(error);
+function check_options(options: unknown): void {
+  if (options !== undefined && (typeof options !== "object" || options === null)) {
+    throw new TypeError(`"options" must be an object, got ${shown(options)}`);
   }
-  return future;
 }

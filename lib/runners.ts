@@ -4,11 +4,11 @@
  * @module
  */
 
-import { type EventLoop, new_event_loop } from "./base_events.ts";
+import { EventLoop, new_event_loop } from "./base_events.ts";
 import { Coroutine, type CoroutineLike } from "./coroutines.ts";
 import { on_interrupt } from "./_deno_process.ts";
 import { check_not_running } from "./events.ts";
-import { CancelledError, check_callable, KeyboardInterrupt, RuntimeError, shown } from "./exceptions.ts";
+import { CancelledError, check_callable, check_options, KeyboardInterrupt, RuntimeError, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import type { Task } from "./tasks.ts";
 import { gather } from "./waiting.ts";
@@ -57,7 +57,11 @@ export class Runner {
    * @throws {TypeError} If `loop_factory` is not a function.
    */
   constructor(options?: RunOptions) {
+    check_options(options, ["debug", "loop_factory"]);
     if (options?.loop_factory !== undefined) check_callable("loop_factory", options.loop_factory);
+    if (options?.debug !== undefined && typeof options.debug !== "boolean") {
+      throw new TypeError(`"debug" must be a boolean, got ${shown(options.debug)}`);
+    }
     this.#options = options ?? {};
   }
 
@@ -70,7 +74,11 @@ export class Runner {
   get_loop(): EventLoop {
     if (this.#state === "closed") throw new RuntimeError("Runner is closed");
     if (this.#loop === null) {
-      this.#loop = (this.#options.loop_factory ?? new_event_loop)();
+      const loop = (this.#options.loop_factory ?? new_event_loop)();
+      if (!(loop instanceof EventLoop)) {
+        throw new TypeError(`"loop_factory" must give an EventLoop, got ${shown(loop)}`);
+      }
+      this.#loop = loop;
       if (this.#options.debug !== undefined) this.#loop.set_debug(this.#options.debug);
       this.#state = "initialized";
     }

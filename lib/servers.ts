@@ -10,6 +10,7 @@ import { ACCEPT_RETRY_DELAY, INSPECT } from "./constants.ts";
 import { ConnectionAbortedError, type RawConn, type RawListener } from "./_deno.ts";
 import { CancelledError, RuntimeError } from "./exceptions.ts";
 import { Call, Future } from "./futures.ts";
+import { Line, Place } from "./_line.ts";
 import { sleep } from "./tasks.ts";
 import { Transport, TransportSocket } from "./transports.ts";
 
@@ -49,7 +50,7 @@ export class Server implements AsyncContextManager<Server> {
   #accepting: Promise<void>[] = [];
   /** Ends of the waits for descriptors to become free. */
   readonly #pauses = new Set<() => void>();
-  #waiters: Future<void>[] = [];
+  readonly #waiters: Line<void> = new Line<void>({ ready: () => true, take: () => {}, left: () => {} });
 
   /**
    * Made by `start_server()`.
@@ -173,10 +174,10 @@ export class Server implements AsyncContextManager<Server> {
    * @returns A future.
    */
   wait_closed(): Future<void> {
-    const waiter = new Future<void>({ loop: this.#loop });
-    if (this.#has_ended()) waiter.set_result(undefined);
-    else this.#waiters.push(waiter);
-    return waiter;
+    if (!this.#has_ended()) return new Place(this.#loop, this.#waiters);
+    const ended = new Future<void>({ loop: this.#loop });
+    ended.set_result(undefined);
+    return ended;
   }
 
   /**
@@ -262,12 +263,7 @@ export class Server implements AsyncContextManager<Server> {
   }
 
   readonly #check_ended = (): void => {
-    if (!this.#has_ended()) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) {
-      if (!waiter.done()) waiter.set_result(undefined);
-    }
+    if (this.#has_ended()) this.#waiters.wake_all();
   };
 
   #check_open(): void {

@@ -8,7 +8,15 @@ import { ByteBuffer } from "./_byte_buffer.ts";
 import { current_loop } from "./_context.ts";
 import type { EventLoop } from "./base_events.ts";
 import { DEFAULT_LIMIT, INSPECT } from "./constants.ts";
-import { check_number, IncompleteReadError, LimitOverrunError, RuntimeError, shown } from "./exceptions.ts";
+import {
+  check_loop,
+  check_number,
+  check_options,
+  IncompleteReadError,
+  LimitOverrunError,
+  RuntimeError,
+  shown,
+} from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import type { Step, Strand } from "./_scopes.ts";
 import { to_bytes } from "./transports.ts";
@@ -24,7 +32,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 export interface ReadSource {
   /** Reads once; `null` at the end. */
   _read(array: Uint8Array): Promise<number | null>;
-  /** Whether a failed read was the end after all. */
+  /** Told of a failed read; whether it was the end after all. */
   _ended_read(error: unknown): boolean;
 }
 
@@ -196,6 +204,8 @@ export class StreamReader {
   #eof = false;
   #error: unknown = undefined;
   #request: Request | null = null;
+  /** Whether somebody waits for the end of the connection. */
+  #watched: (() => boolean) | null = null;
   /** The array that the system is reading into; it outlives a cancelled request, and serves the next. */
   #lent: Bytes | null = null;
   #read_size = MIN_READ_SIZE;
@@ -207,6 +217,8 @@ export class StreamReader {
    * @throws {RangeError} If `limit` is not above 0.
    */
   constructor(options?: StreamReaderOptions) {
+    check_options(options, ["limit", "loop"]);
+    check_loop(options?.loop);
     const limit = options?.limit ?? DEFAULT_LIMIT;
     check_number("limit", limit);
     if (limit <= 0) throw new RangeError(`"limit" must be above 0, got ${limit}`);
@@ -397,7 +409,7 @@ export class StreamReader {
       this.#request = null;
       return request._finish(undefined, error, true);
     }
-    this.#fill(request);
+    this.#fill(request.missing(this.#buffer));
     return null;
   }
 
@@ -430,12 +442,29 @@ export class StreamReader {
     this.#loop._push(request);
   }
 
-  #fill(request: Request): void {
+  /**
+   * Reads ahead, within the limit, as long as `wanted()`: somebody waits for the end of the connection, which only a read
+   * notices.
+   *
+   * @internal
+   */
+  _watch(wanted: () => boolean): void {
+    this.#watched = wanted;
+    this.#read_ahead();
+  }
+
+  #read_ahead(): void {
+    if (this.#watched === null) return;
+    if (!this.#watched()) this.#watched = null;
+    else if (this.#buffer.length < this.#limit) this.#fill(0);
+  }
+
+  #fill(missing: number): void {
     const source = this.#source;
     if (source === null || this.#lent !== null || this.#eof || this.#error !== undefined) return;
     const buffer = this.#buffer;
     if (buffer.length === 0 && buffer.capacity > 4 * this.#read_size) buffer.shrink();
-    const size = Math.max(this.#read_size, Math.min(request.missing(buffer), MAX_READ_SIZE));
+    const size = Math.max(this.#read_size, Math.min(missing, MAX_READ_SIZE));
     // A short free end is not worth a read of its own; a fresh array serves several reads.
     const lent = buffer.lend(size / 2, 2 * size);
     this.#lent = lent;
@@ -457,6 +486,7 @@ export class StreamReader {
       this.#read_size = Math.min(4 * this.#read_size, MAX_READ_SIZE);
     } else if (4 * count < this.#read_size) this.#read_size = Math.max(this.#read_size / 2, MIN_READ_SIZE);
     this.#go_on();
+    this.#read_ahead();
   };
 
   readonly #on_read_error = (error: unknown): void => {

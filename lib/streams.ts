@@ -8,7 +8,7 @@ import type { EventLoop } from "./base_events.ts";
 import { current_loop } from "./_context.ts";
 import { DEFAULT_BACKLOG, DEFAULT_LIMIT, INSPECT } from "./constants.ts";
 import type { RawConn } from "./_deno.ts";
-import { check_callable, check_number, shown } from "./exceptions.ts";
+import { check_callable, check_number, check_options, shown } from "./exceptions.ts";
 import { Call, Future } from "./futures.ts";
 import { Server } from "./servers.ts";
 import { StreamReader } from "./stream_reader.ts";
@@ -81,10 +81,7 @@ export class StreamWriter {
    * @throws {TypeError} If one of them is neither bytes nor a string; the ones before it are sent.
    */
   writelines(list: Iterable<Uint8Array | string>): void {
-    if (typeof list === "string" || typeof list?.[Symbol.iterator] !== "function") {
-      throw new TypeError(`"list" must be an iterable of bytes or strings, got ${shown(list)}`);
-    }
-    for (const data of list) this.#transport.write(data);
+    this.#transport.writelines(list);
   }
 
   /**
@@ -135,7 +132,8 @@ export class StreamWriter {
   }
 
   /**
-   * Waits until the connection is closed. It can be called often, and before `close()`.
+   * Waits until the connection is closed, by `close()` or because the peer broke it. It can be called often, and before
+   * `close()`; to notice the peer, the reader then reads ahead within its limit.
    *
    * To a peer that does not read, bytes that were written may never leave: put a timeout around it, then
    * `transport.abort()`.
@@ -146,7 +144,10 @@ export class StreamWriter {
    * @throws The connection's error, if it kept something that was written from being sent.
    */
   wait_closed(): Future<void> {
-    return this.#transport._wait_closed();
+    const closed = this.#transport._wait_closed();
+    const transport = this.#transport;
+    if (transport._end_is_awaited) this.#reader?._watch(() => transport._end_is_awaited);
+    return closed;
   }
 
   /**
@@ -155,15 +156,15 @@ export class StreamWriter {
    * @param name `"peername"`, `"sockname"`, `"socket"` or `"conn"`.
    * @returns The value.
    */
-  get_extra_info<K extends keyof ExtraInfo>(name: K): ExtraInfo[K];
+  get_extra_info<K extends keyof ExtraInfo>(name: K, fallback?: unknown): ExtraInfo[K];
   /**
    * What is known of the connection.
    *
    * @param name Any name.
    * @param fallback What to return for an unknown name.
-   * @returns The value, or the fallback.
+   * @returns The value, or the fallback; `null` if there is none.
    */
-  get_extra_info<D = null>(name: string, fallback?: D): D;
+  get_extra_info(name: string, fallback?: unknown): unknown;
   get_extra_info(name: string, fallback: unknown = null): unknown {
     return this.#transport.get_extra_info(name, fallback);
   }
@@ -281,6 +282,7 @@ export function open_connection(
   options: OpenConnectionOptions = {},
 ): Future<[StreamReader, StreamWriter]> {
   check_host(host);
+  if (host === "") throw new RangeError('"host" must not be empty');
   check_port(port, 1);
   check_options(options, ["limit", "signal"]);
   const limit = options.limit ?? DEFAULT_LIMIT;
@@ -364,11 +366,15 @@ export function start_server(
 ): Future<Server> {
   check_callable("client_connected_cb", client_connected_cb);
   for (const each of Array.isArray(host) ? host : [host]) check_host(each);
+  if (Array.isArray(host) && host.length === 0) throw new RangeError('"host" must name an address: the list is empty');
   check_port(port, 0);
   check_options(options, ["limit", "backlog", "start_serving"]);
   const limit = options.limit ?? DEFAULT_LIMIT;
   const backlog = options.backlog ?? DEFAULT_BACKLOG;
   check_limit(limit);
+  if (options.start_serving !== undefined && typeof options.start_serving !== "boolean") {
+    throw new TypeError(`"start_serving" must be a boolean, got ${shown(options.start_serving)}`);
+  }
   check_number("backlog", backlog);
   if (!Number.isInteger(backlog) || backlog < 1) throw new RangeError(`"backlog" must be 1 or more, got ${backlog}`);
   const loop = current_loop();
@@ -425,16 +431,4 @@ function check_port(port: unknown, lowest: number): void {
 function check_limit(limit: unknown): void {
   check_number("limit", limit);
   if (limit as number <= 0) throw new RangeError(`"limit" must be above 0, got ${shown(limit)}`);
-}
-
-/** A misspelt option, or one that does not exist here, such as one that asks for encryption, must not pass unnoticed. */
-function check_options(options: object, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`"options" must be an object, got ${shown(options)}`);
-  }
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key) && (options as Record<string, unknown>)[key] !== undefined) {
-      throw new TypeError(`Unknown option "${key}": known are ${known.map((each) => `"${each}"`).join(", ")}`);
-    }
-  }
 }

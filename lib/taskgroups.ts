@@ -7,10 +7,43 @@
 import { INSPECT } from "./constants.ts";
 import type { AsyncContextManager, ScopedManager } from "./async_with.ts";
 import { Coroutine, type CoroutineLike } from "./coroutines.ts";
-import { CancelledError, ExceptionGroup, KeyboardInterrupt, RuntimeError } from "./exceptions.ts";
-import { Future } from "./futures.ts";
+import { CancelledError, check_callable, ExceptionGroup, KeyboardInterrupt, RuntimeError } from "./exceptions.ts";
+import { Call, Future, shielded } from "./futures.ts";
 import type { Scope } from "./_scopes.ts";
 import type { Task, TaskOptions } from "./tasks.ts";
+
+/**
+ * What a task that `TaskGroup.start()` makes says that it is ready with.
+ *
+ * @typeParam T What it says.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * async function serve(task_status: asyncio.TaskStatus<string>) {
+ *   task_status.started("ready");
+ *   await asyncio.sleep(0.01);
+ * }
+ * await asyncio.async_with(new asyncio.TaskGroup(), async (group) => console.log(await group.start(serve)));
+ * ```
+ */
+export interface TaskStatus<T = void> {
+  /**
+   * Has `start()` return.
+   *
+   * @param value What it returns.
+   * @throws {RuntimeError} If it was called before.
+   */
+  started(value: T): void;
+}
+
+/** Waits until a task is done, however it ends. */
+async function wait_for_end(task: Task<unknown>): Promise<void> {
+  const ended = new Future<void>({ loop: task.get_loop() });
+  task._on_done(() => ended.set_result(undefined));
+  await ended;
+}
 
 /**
  * A block that ends when all the tasks made in it have ended.
@@ -21,7 +54,8 @@ import type { Task, TaskOptions } from "./tasks.ts";
  * a child failed: then the group comes out, and the task's next wait is cancelled.
  *
  * Differs from asyncio: it can be used outside of a task too; only the waits of the group's own body are cancelled, not
- * other branches of the task.
+ * other branches of the task. A cancellation that the task caught before the block is not delivered to it again when the
+ * group fails.
  *
  * @example
  * ```ts
@@ -59,6 +93,74 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
    * @throws {RuntimeError} Before the group was entered, after it ended, and while it shuts down.
    */
   create_task<T>(coroutine: CoroutineLike<T>, options?: TaskOptions): Task<T> {
+    const task = this.#make_task(coroutine, options);
+    this.#follow(task as Task<unknown>, (error) => this.#fail(error));
+    return task;
+  }
+
+  /**
+   * Makes a task that the group waits for, and waits until it says that it is ready.
+   *
+   * If the task fails before that, its error comes out here, and the group goes on. To cancel the call cancels that task
+   * alone.
+   *
+   * @typeParam T What the task says as it is ready.
+   * @param coroutine What to run; it gets an object whose `started()` it calls once, when it is ready.
+   * @param options The task's name and context.
+   * @returns A future of what `started()` was given.
+   * @throws {RuntimeError} If the task ends without a call of `started()`; and as `create_task()` does.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * await asyncio.run(() =>
+   *   asyncio.async_with(new asyncio.TaskGroup(), async (group) => {
+   *     const port = await group.start(async (task_status: asyncio.TaskStatus<number>) => {
+   *       await asyncio.sleep(0.01); // opens something
+   *       task_status.started(8080);
+   *       await asyncio.sleep(0.01); // and works on
+   *     });
+   *     console.log(port); // 8080
+   *   })
+   * );
+   * ```
+   */
+  start<T>(coroutine: (task_status: TaskStatus<T>) => unknown, options?: TaskOptions): Future<T> {
+    check_callable("coroutine", coroutine);
+    return new Call(async () => {
+      const ready = new Future<T>({ loop: this.#scope?.loop });
+      let called = false;
+      const task = this.#make_task(() =>
+        coroutine({
+          started: (value) => {
+            if (called) throw new RuntimeError("Cannot call started(): it was called before");
+            called = true;
+            if (!ready.done()) ready.set_result(value as T);
+          },
+        }), options);
+      this.#follow(task as Task<unknown>, (error) => {
+        if (called) this.#fail(error);
+        else if (!ready.done()) ready.set_exception(error);
+      });
+      task._on_done(() => {
+        if (!ready.done()) {
+          ready.set_exception(new RuntimeError(`Task "${task.get_name()}" ended without a call of started()`));
+        }
+      });
+      try {
+        return await ready;
+      } catch (error) {
+        if (!task.done()) {
+          task.cancel();
+          await shielded(async () => void await wait_for_end(task as Task<unknown>));
+        }
+        throw error;
+      }
+    });
+  }
+
+  #make_task<T>(coroutine: CoroutineLike<T>, options: TaskOptions | undefined): Task<T> {
     const refusal = !this.#entered
       ? "has not been entered"
       : this.#exiting && this.#tasks.size === 0
@@ -71,13 +173,24 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
       throw new RuntimeError(`TaskGroup ${this.#describe()} ${refusal}`);
     }
     const task = this.#scope!.loop.create_task(coroutine, options);
-    if (task.done()) {
-      this.#on_task_done(task as Task<unknown>);
-    } else {
-      this.#tasks.add(task as Task<unknown>);
-      task._on_done(() => this.#on_task_done(task as Task<unknown>));
-    }
+    task._scope.outer = this.#scope;
     return task;
+  }
+
+  /** Counts the task among the group's until it is done, and has its error heard. */
+  #follow(task: Task<unknown>, on_error: (error: unknown) => void): void {
+    const ended = () => {
+      this.#tasks.delete(task);
+      if (this.#tasks.size === 0 && this.#all_ended !== null && !this.#all_ended.done()) {
+        this.#all_ended.set_result(undefined);
+      }
+      if (task.cancelled()) return;
+      const error = task.exception();
+      if (error !== null) on_error(error);
+    };
+    if (task.done()) return ended();
+    this.#tasks.add(task);
+    task._on_done(ended);
   }
 
   /**
@@ -133,9 +246,11 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
     if (error !== null && !this.#aborting) this.#abort();
 
     while (this.#tasks.size > 0) {
-      this.#all_ended = new Future<void>({ loop: scope.loop });
+      const all_ended = this.#all_ended = new Future<void>({ loop: scope.loop });
       try {
-        await this.#all_ended;
+        // In a CancelScope that is cancelled every wait throws, and to wait again for slow cleanup would spin.
+        if (this.#aborting) await shielded(async () => await all_ended);
+        else await all_ended;
       } catch (cause) {
         if (!(cause instanceof CancelledError)) throw cause;
         // While the group shuts down, further requests are remembered by their count alone.
@@ -175,14 +290,7 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
     scope.cancel(undefined);
   }
 
-  #on_task_done(task: Task<unknown>): void {
-    this.#tasks.delete(task);
-    if (this.#tasks.size === 0 && this.#all_ended !== null && !this.#all_ended.done()) {
-      this.#all_ended.set_result(undefined);
-    }
-    if (task.cancelled()) return;
-    const error = task.exception();
-    if (error === null) return;
+  #fail(error: unknown): void {
     this.#errors.push(error);
     if (error instanceof KeyboardInterrupt) this.#base_error ??= error;
     if (!this.#aborting && !this.#body_cancelled) {

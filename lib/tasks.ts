@@ -8,7 +8,15 @@ import type { EventLoop } from "./base_events.ts";
 import { current_loop, current_scope, next_task_number, run_in_scope } from "./_context.ts";
 import { type AwaitableLike, Coroutine, type CoroutineLike } from "./coroutines.ts";
 import type { ContextRunner, TimerHandle } from "./events.ts";
-import { CancelledError, check_number, RuntimeError, shown } from "./exceptions.ts";
+import {
+  CancelledError,
+  check_callable,
+  check_loop,
+  check_number,
+  check_options,
+  RuntimeError,
+  shown,
+} from "./exceptions.ts";
 import { Future, wrap_future, Yield } from "./futures.ts";
 import { Scope, type Step, type Strand } from "./_scopes.ts";
 
@@ -89,11 +97,9 @@ export class Task<T> extends Future<T> implements Step {
    */
   constructor(coroutine: CoroutineLike<T>, options?: NewTaskOptions) {
     check_coroutine(coroutine);
+    if (options !== undefined) check_task_options(options);
     const loop = options?.loop ?? current_loop();
     super({ loop });
-    if (options?.name !== undefined && typeof options.name !== "string") {
-      throw new TypeError(`"name" must be a string, got ${shown(options.name)}`);
-    }
     this.#coroutine = coroutine;
     this.#name = options?.name ?? next_task_number();
     this.#scope = new Scope(loop, null, this as Task<unknown>);
@@ -124,25 +130,29 @@ export class Task<T> extends Future<T> implements Step {
       else result = await coroutine._take()();
     } catch (error) {
       if (error instanceof CancelledError) return task.#end_cancelled(error);
-      task.#end();
-      task._finish(undefined, error ?? new Error(`Thrown: ${String(error)}`), false);
-      return;
+      return task.#end(undefined, error ?? new Error(`Thrown: ${String(error)}`));
     }
     // Cancelled after its last wait: the body could not hear of it, so whoever awaits the task does.
     if (scope.must_cancel) return task.#end_cancelled(new CancelledError(scope.cancel_message));
-    task.#end();
-    task._finish(result, undefined, false);
+    task.#end(result, undefined);
   }
 
-  #end(): void {
-    this.#scope.finished = true;
-    this.#scope.must_cancel = false;
-    this.get_loop()._tasks.delete(this as Task<unknown>);
+  #end(result: T | undefined, exception: unknown): void {
+    this.#leave();
+    this._finish(result, exception, false);
+    this.get_loop()._rested(this.#scope);
   }
 
   #end_cancelled(error: CancelledError): void {
-    this.#end();
+    this.#leave();
     this._finish_cancelled(error, false);
+    this.get_loop()._rested(this.#scope);
+  }
+
+  #leave(): void {
+    this.#scope.finished = true;
+    this.#scope.must_cancel = false;
+    this.get_loop()._tasks.delete(this as Task<unknown>);
   }
 
   /**
@@ -168,6 +178,8 @@ export class Task<T> extends Future<T> implements Step {
    *
    * It is thrown where the task waits for a call of this library, or else at the next such wait. A task that has not
    * started never does. The task may catch the error, clean up, and even go on; `cancelling()` counts the requests.
+   *
+   * Differs from asyncio: everybody who awaits the task gets the message, not only the first.
    *
    * @param message The text of the error.
    * @returns False if the task is done.
@@ -280,6 +292,17 @@ export class Task<T> extends Future<T> implements Step {
   }
 }
 
+const TASK_OPTIONS = ["name", "context", "eager_start", "loop"];
+
+function check_task_options(options: NewTaskOptions): void {
+  check_options(options, TASK_OPTIONS);
+  check_loop(options.loop);
+  if (options.context !== undefined) check_callable("context", options.context);
+  if (options.name !== undefined && typeof options.name !== "string") {
+    throw new TypeError(`"name" must be a string, got ${shown(options.name)}`);
+  }
+}
+
 function check_coroutine(value: unknown): void {
   if (typeof value === "function" || value instanceof Coroutine || value instanceof Future) return;
   if (typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function") {
@@ -337,6 +360,8 @@ export function create_task<T>(coroutine: CoroutineLike<T>, options?: TaskOption
  */
 export function ensure_future<T>(awaitable: AwaitableLike<T>, options?: EnsureFutureOptions): Future<T> {
   if (awaitable instanceof Future) return awaitable;
+  check_options(options, ["loop"]);
+  check_loop(options?.loop);
   const loop = options?.loop ?? current_loop();
   if (typeof awaitable === "function" || awaitable instanceof Coroutine) return loop.create_task(awaitable);
   if (typeof (awaitable as PromiseLike<T> | null | undefined)?.then === "function") {
@@ -371,6 +396,7 @@ export interface EnsureFutureOptions {
  * ```
  */
 export function current_task(loop?: EventLoop | null): Task<unknown> | null {
+  check_loop(loop ?? undefined);
   const task = current_scope()?.root.task ?? null;
   return loop === undefined || loop === null || task?.get_loop() === loop ? task : null;
 }
@@ -389,6 +415,7 @@ export function current_task(loop?: EventLoop | null): Task<unknown> | null {
  * ```
  */
 export function all_tasks(loop?: EventLoop | null): Set<Task<unknown>> {
+  check_loop(loop ?? undefined);
   return new Set((loop ?? current_loop())._tasks);
 }
 
@@ -501,5 +528,6 @@ export function eager_task_factory<T>(loop: EventLoop, coroutine: CoroutineLike<
  * ```
  */
 export function create_eager_task_factory(constructor: typeof Task): TaskFactory {
+  check_callable("constructor", constructor);
   return (loop, coroutine, options) => new constructor(coroutine, { ...options, loop, eager_start: true });
 }

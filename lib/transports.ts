@@ -9,6 +9,7 @@ import { DEFAULT_HIGH_WATER, INSPECT } from "./constants.ts";
 import { type Address, ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
 import { check_number, RuntimeError, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
+import { Line, Place } from "./_line.ts";
 import type { Step } from "./_scopes.ts";
 
 /**
@@ -168,13 +169,28 @@ export class Transport {
   #low = DEFAULT_HIGH_WATER / 4;
   #paused = false;
   #flush_scheduled = false;
-  #drain_waiters: Future<void>[] | null = null;
+  /** Those who wait until it is time to write more. */
+  readonly #drains: Line<void> = new Line<void>({
+    ready: () => true,
+    take: () => {
+      if (this.#drain_error !== undefined) throw this.#drain_error;
+    },
+    left: () => {},
+  });
+  #drain_error: unknown = undefined;
   readonly #drained: Future<void>;
 
   /** What broke the connection for writing, and whether bytes were lost by it. */
   #error: unknown = undefined;
   #lost_bytes = false;
-  readonly #closed: Future<void>;
+  /** Those who wait until the connection is freed. */
+  readonly #closings: Line<void> = new Line<void>({
+    ready: () => true,
+    take: () => {
+      if (this.#lost_bytes) throw this.#error;
+    },
+    left: () => {},
+  });
 
   /**
    * Called once when the connection is freed.
@@ -195,7 +211,6 @@ export class Transport {
     this.#extra = { peername: socket.getpeername(), sockname: socket.getsockname(), socket, conn };
     this.#drained = new Future({ loop });
     this.#drained.set_result(undefined);
-    this.#closed = new Future({ loop });
     loop._resources.add(this);
   }
 
@@ -214,15 +229,15 @@ export class Transport {
    * @param name `"peername"`, `"sockname"`, `"socket"` or `"conn"`.
    * @returns The value.
    */
-  get_extra_info<K extends keyof ExtraInfo>(name: K): ExtraInfo[K];
+  get_extra_info<K extends keyof ExtraInfo>(name: K, fallback?: unknown): ExtraInfo[K];
   /**
    * What is known of the connection.
    *
    * @param name Any name.
    * @param fallback What to return for an unknown name.
-   * @returns The value, or the fallback.
+   * @returns The value, or the fallback; `null` if there is none.
    */
-  get_extra_info<D = null>(name: string, fallback?: D): D;
+  get_extra_info(name: string, fallback?: unknown): unknown;
   get_extra_info(name: string, fallback: unknown = null): unknown {
     return Object.hasOwn(this.#extra, name) ? this.#extra[name as keyof ExtraInfo] : fallback;
   }
@@ -285,12 +300,28 @@ export class Transport {
   }
 
   /**
-   * Whether a read failed because this side closed the connection, which is an end and no error.
+   * Told of a failed read. True if it failed because this side closed the connection, which is an end and no error; any
+   * other error ends the connection.
    *
    * @internal
    */
   _ended_read(error: unknown): boolean {
-    return this.#state === "closed" && is_own_close(error);
+    if (this.#state === "closed") return is_own_close(error);
+    this.#error ??= error;
+    this.#lost_bytes = this.#size > 0;
+    this.#size = this.#queued = 0;
+    this.#in_flight = null;
+    this.#free();
+    return false;
+  }
+
+  /**
+   * Whether somebody waits for the end of a connection that is open.
+   *
+   * @internal
+   */
+  get _end_is_awaited(): boolean {
+    return this.#state === "open" && this.#closings.length > 0;
   }
 
   // Writing
@@ -318,6 +349,20 @@ export class Transport {
     }
   }
 
+  /**
+   * Has several pieces sent, as one `write()` of all would.
+   *
+   * @param list The pieces.
+   * @throws {TypeError} If it is not iterable, or a piece is neither bytes nor a string; the ones before that are sent.
+   * @throws {RuntimeError} After `write_eof()`.
+   */
+  writelines(list: Iterable<Uint8Array | string>): void {
+    if (typeof list === "string" || typeof list?.[Symbol.iterator] !== "function") {
+      throw new TypeError(`"list" must be an iterable of bytes or strings, got ${shown(list)}`);
+    }
+    for (const data of list) this.write(data);
+  }
+
   /** Offers the kernel what is queued, unless it still works on the write before. */
   #flush(): void {
     if (this.#in_flight !== null || this.#queued === 0) return;
@@ -340,9 +385,7 @@ export class Transport {
     if (this.#state === "closed") return this.#failed(new ConnectionResetError("Connection lost"));
     this.#flush();
     if (!this.#paused) return this.#drained;
-    const waiter = new Future<void>({ loop: this.#loop });
-    (this.#drain_waiters ??= []).push(waiter);
-    return waiter;
+    return new Place(this.#loop, this.#drains);
   }
 
   /**
@@ -386,15 +429,8 @@ export class Transport {
    * @internal
    */
   _wait_closed(): Future<void> {
-    const waiter = new Future<void>({ loop: this.#loop });
-    const settle = () => {
-      if (waiter.done()) return;
-      if (this.#lost_bytes) waiter.set_exception(this.#error);
-      else waiter.set_result(undefined);
-    };
-    if (this.#state === "closed") settle();
-    else this.#closed._on_done(settle);
-    return waiter;
+    if (this.#state !== "closed") return new Place(this.#loop, this.#closings);
+    return this.#lost_bytes ? this.#failed(this.#error) : this.#drained;
   }
 
   /** @ignore */
@@ -483,22 +519,12 @@ export class Transport {
 
   #resume(): void {
     this.#paused = false;
-    const waiters = this.#drain_waiters;
-    if (waiters === null) return;
-    this.#drain_waiters = null;
-    for (const waiter of waiters) {
-      if (!waiter.done()) waiter.set_result(undefined);
-    }
+    this.#drains.wake_all();
   }
 
   #fail_drains(error: unknown): void {
-    this.#paused = false;
-    const waiters = this.#drain_waiters;
-    if (waiters === null) return;
-    this.#drain_waiters = null;
-    for (const waiter of waiters) {
-      if (!waiter.done()) waiter.set_exception(error);
-    }
+    this.#drain_error = error;
+    this.#resume();
   }
 
   #failed(error: unknown): Future<void> {
@@ -516,13 +542,16 @@ export class Transport {
       // Whoever took the Deno.Conn out may have closed it already.
       if (!is_own_close(error)) throw error;
     }
-    this.#loop._deliver(this.#end, undefined);
+    this.#loop._push(this.#end_step);
   }
 
-  readonly #end = (): void => {
-    this.#fail_drains(new ConnectionResetError("Connection lost"));
-    this.#closed.set_result(undefined);
-    this._on_closed?.();
-    this._on_closed = null;
+  readonly #end_step: Step = {
+    _run: () => {
+      this.#fail_drains(this.#error ?? new ConnectionResetError("Connection lost"));
+      this.#closings.wake_all();
+      this._on_closed?.();
+      this._on_closed = null;
+      return null;
+    },
   };
 }

@@ -10,7 +10,7 @@ import { async_with } from "./async_with.ts";
 import { current_loop } from "./_context.ts";
 import { type AwaitableLike, Coroutine } from "./coroutines.ts";
 import type { TimerHandle } from "./events.ts";
-import { CancelledError, check_number, shown, TimeoutError } from "./exceptions.ts";
+import { CancelledError, check_number, check_options, shown, TimeoutError } from "./exceptions.ts";
 import { Call, Future } from "./futures.ts";
 import { ensure_future } from "./tasks.ts";
 import { timeout as timeout_in } from "./timeouts.ts";
@@ -113,7 +113,8 @@ export function gather<A extends readonly AwaitableLike<unknown>[]>(
 ): Future<Results<A>>;
 export function gather(...args: readonly unknown[]): Future<unknown[]> {
   const last = args.at(-1);
-  const has_options = last !== null && typeof last === "object" && "return_exceptions" in last;
+  const has_options = typeof last === "object" && last !== null && !is_thenable(last);
+  if (has_options) check_options(last, ["return_exceptions"]);
   const awaitables = (has_options ? args.slice(0, -1) : args) as AwaitableLike<unknown>[];
   const return_exceptions = has_options && Boolean((last as GatherOptions).return_exceptions);
   const loop = current_loop();
@@ -160,9 +161,12 @@ export function gather(...args: readonly unknown[]): Future<unknown[]> {
   return outer;
 }
 
+function is_thenable(value: unknown): boolean {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
+}
+
 function check_awaitable(value: unknown): void {
-  const thenable = typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
-  if (typeof value === "function" || thenable) return;
+  if (typeof value === "function" || is_thenable(value)) return;
   throw new TypeError(`An asyncio.Future, a coroutine or an awaitable is required, got ${shown(value)}`);
 }
 
@@ -233,6 +237,7 @@ export function wait<T>(
   if (typeof futures?.[Symbol.iterator] !== "function") {
     throw new TypeError(`"futures" must be an iterable of futures, got ${shown(futures)}`);
   }
+  check_options(options, ["timeout", "return_when"]);
   const timeout = options?.timeout ?? null;
   const return_when = options?.return_when ?? ALL_COMPLETED;
   if (timeout !== null) check_number("timeout", timeout);
@@ -338,7 +343,7 @@ async function cancel_and_wait(future: Future<unknown>): Promise<void> {
 /**
  * Protects work from the cancellation of whoever waits for it: the waiter gets its `CancelledError`, the work goes on.
  *
- * If the work then fails and nobody else asks for its error, the loop's exception handler is told.
+ * Differs from asyncio: if the work then fails and nobody else asks for its error, the loop's exception handler is told.
  *
  * @param awaitable A coroutine function, a `Coroutine`, a future, or a promise.
  * @returns A future of the result; to cancel it does not cancel the work.
@@ -367,6 +372,9 @@ export function shield<T>(awaitable: AwaitableLike<T>): Future<T> {
   outer._on_done(() => inner._remove_on_done(on_inner_done));
   return outer;
 }
+
+/** What an awaitable gives. */
+export type ResultOf<A> = A extends AwaitableLike<infer T> ? T : never;
 
 /**
  * Options of `as_completed()`.
@@ -418,18 +426,19 @@ export type CompletedFuture<T> = Future<T> & { readonly then: never };
  * for await (const task of asyncio.as_completed(tasks)) console.log(task.result()); // 0.01, 0.02
  * ```
  */
-export function as_completed<T>(
-  awaitables: Iterable<AwaitableLike<T>>,
+export function as_completed<A extends AwaitableLike<unknown>>(
+  awaitables: Iterable<A>,
   options?: AsCompletedOptions,
-): CompletionIterator<T> {
+): CompletionIterator<ResultOf<A>> {
   if (typeof awaitables?.[Symbol.iterator] !== "function") {
     throw new TypeError(`"awaitables" must be an iterable of awaitables, got ${shown(awaitables)}`);
   }
+  check_options(options, ["timeout"]);
   const timeout = options?.timeout ?? null;
   if (timeout !== null) check_number("timeout", timeout);
   const given = [...new Set(awaitables)];
   for (const each of given) check_awaitable(each);
-  return new Completions(given.map((each) => ensure_future(each)), timeout);
+  return new Completions(given.map((each) => ensure_future(each as AwaitableLike<ResultOf<A>>)), timeout);
 }
 
 class Completions<T> implements CompletionIterator<T> {

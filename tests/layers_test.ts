@@ -3,11 +3,12 @@ import { assertEquals } from "@std/assert";
 /** The rooms from the ground up: a file may import, at run time, only from the lines above its own. */
 const LEVELS: readonly (readonly string[])[] = [
   ["constants", "exceptions", "clocks", "_byte_buffer", "_context", "_deno"],
-  ["_scopes", "events"],
+  ["_scopes", "_stores", "events"],
   ["_scheduler", "_unretrieved", "futures", "coroutines"],
-  ["_timers", "tasks", "async_with", "transports", "_line"],
-  ["timeouts", "taskgroups", "stream_reader", "servers", "locks"],
-  ["waiting", "streams", "queues"],
+  ["_timers", "tasks", "async_with", "_line"],
+  ["timeouts", "taskgroups", "transports", "locks", "cancel_scopes", "memory_streams", "limiters"],
+  ["waiting", "stream_reader", "servers", "queues", "semaphores", "barriers"],
+  ["streams"],
   ["_deno_net", "_deno_process"],
   ["base_events"],
   ["runners"],

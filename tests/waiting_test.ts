@@ -322,7 +322,7 @@ Deno.test("as_completed() in a plain for gives futures of the next results, and 
   await run_virtual(async () => {
     const { log, text } = new Transcript();
     const works = [() => asyncio.sleep(3, "three"), reject("two", 2), () => asyncio.sleep(1, "one")];
-    for (const next of asyncio.as_completed<string>(works)) {
+    for (const next of asyncio.as_completed(works)) {
       try {
         log(await next);
       } catch (error) {

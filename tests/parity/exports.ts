@@ -1,0 +1,203 @@
+/**
+ * What CPython's asyncio has and this library lacks, with the reason; and what this library has beyond it, with where it
+ * comes from. `exports_test.ts` holds both against the names that `parity:record` took from CPython.
+ *
+ * @module
+ */
+
+/** Names that share a reason or an origin. */
+export interface Group {
+  readonly why: string;
+  readonly names: readonly string[];
+}
+
+/** Names of `asyncio.__all__`, and members of its classes as `Class.member`, that are absent. */
+export const ABSENT: readonly Group[] = [
+  // Later versions will have these, and take them out of here.
+  {
+    why: "not there yet: protocols and transports",
+    names: [
+      "BaseProtocol",
+      "BaseTransport",
+      "BufferedProtocol",
+      "Protocol",
+      "ReadTransport",
+      "StreamReaderProtocol",
+      "WriteTransport",
+      "EventLoop.create_connection",
+      "EventLoop.create_server",
+      "EventLoop.connect_accepted_socket",
+      "EventLoop.connect_read_pipe",
+      "EventLoop.connect_write_pipe",
+      "EventLoop.sendfile",
+      "SendfileNotAvailableError",
+      "Transport.get_protocol",
+      "Transport.is_reading",
+      "Transport.pause_reading",
+      "Transport.resume_reading",
+      "Transport.set_protocol",
+    ],
+  },
+  {
+    why: "not there yet: datagrams",
+    names: ["DatagramProtocol", "DatagramTransport", "EventLoop.create_datagram_endpoint"],
+  },
+  { why: "not there yet: TLS", names: ["EventLoop.start_tls", "StreamWriter.start_tls"] },
+  {
+    why: "not there yet: unix sockets",
+    names: [
+      "open_unix_connection",
+      "start_unix_server",
+      "EventLoop.create_unix_connection",
+      "EventLoop.create_unix_server",
+    ],
+  },
+  {
+    why: "not there yet: subprocesses",
+    names: [
+      "create_subprocess_exec",
+      "create_subprocess_shell",
+      "SubprocessProtocol",
+      "SubprocessTransport",
+      "EventLoop.subprocess_exec",
+      "EventLoop.subprocess_shell",
+    ],
+  },
+  {
+    why: "not there yet: threads",
+    names: [
+      "to_thread",
+      "EventLoop.run_in_executor",
+      "EventLoop.set_default_executor",
+      "EventLoop.shutdown_default_executor",
+    ],
+  },
+  { why: "not there yet: name resolution", names: ["EventLoop.getaddrinfo", "EventLoop.getnameinfo"] },
+  {
+    why: "not there yet: signal handlers",
+    names: ["EventLoop.add_signal_handler", "EventLoop.remove_signal_handler"],
+  },
+
+  {
+    why: "no meaning on Deno: it reaps its children itself; removed from CPython in 3.14",
+    names: [
+      "AbstractChildWatcher",
+      "FastChildWatcher",
+      "MultiLoopChildWatcher",
+      "PidfdChildWatcher",
+      "SafeChildWatcher",
+      "ThreadedChildWatcher",
+      "get_child_watcher",
+      "set_child_watcher",
+    ],
+  },
+  {
+    why: "no meaning on Deno: there is one runtime loop; deprecated in CPython 3.14",
+    names: [
+      "AbstractEventLoopPolicy",
+      "DefaultEventLoopPolicy",
+      "get_event_loop_policy",
+      "set_event_loop_policy",
+    ],
+  },
+  {
+    why: "no meaning on Deno: there is one class of loops, EventLoop",
+    names: ["AbstractEventLoop", "BaseEventLoop", "SelectorEventLoop"],
+  },
+  { why: "no meaning on Deno: there is one class of servers, Server", names: ["AbstractServer"] },
+  {
+    why: "no meaning on Deno: file descriptors cannot be watched",
+    names: ["EventLoop.add_reader", "EventLoop.add_writer", "EventLoop.remove_reader", "EventLoop.remove_writer"],
+  },
+  {
+    why: "no meaning on Deno: there are no bare sockets",
+    names: [
+      "EventLoop.sock_accept",
+      "EventLoop.sock_connect",
+      "EventLoop.sock_recv",
+      "EventLoop.sock_recv_into",
+      "EventLoop.sock_recvfrom",
+      "EventLoop.sock_recvfrom_into",
+      "EventLoop.sock_sendall",
+      "EventLoop.sock_sendfile",
+      "EventLoop.sock_sendto",
+    ],
+  },
+  {
+    why: "no meaning on Deno: threads share no objects, so none can reach into another's loop",
+    names: ["run_coroutine_threadsafe", "EventLoop.call_soon_threadsafe"],
+  },
+  {
+    why: "no meaning on Deno: the engine gives no hook for async generators",
+    names: ["EventLoop.shutdown_asyncgens"],
+  },
+  {
+    why: "no meaning on Deno: the engine does not show a suspended function's frames",
+    names: ["Task.get_stack", "Task.print_stack"],
+  },
+  {
+    why: "no meaning on Deno: a context is the function that runs code in it, and only its maker has it",
+    names: ["Handle.get_context", "Task.get_context", "TimerHandle.get_context"],
+  },
+  {
+    why: "no meaning on Deno: a reader asks for bytes itself, so it has no transport to hold back",
+    names: ["StreamReader.set_transport"],
+  },
+  {
+    why: "no meaning on Deno: any function is a coroutine function; deprecated in CPython 3.14",
+    names: ["iscoroutinefunction"],
+  },
+  {
+    why: "no meaning on Deno: private to CPython, although in its __all__",
+    names: [
+      "_enter_task",
+      "_get_running_loop",
+      "_leave_task",
+      "_register_task",
+      "_set_running_loop",
+      "_unregister_task",
+    ],
+  },
+];
+
+/** Exported values that are no names of `asyncio.__all__`. */
+export const ADDED: readonly Group[] = [
+  {
+    why: "Python's builtins, which asyncio's programs use",
+    names: [
+      "BrokenPipeError",
+      "ConnectionAbortedError",
+      "ConnectionRefusedError",
+      "ConnectionResetError",
+      "ExceptionGroup",
+      "KeyboardInterrupt",
+      "RuntimeError",
+    ],
+  },
+  { why: "asyncio, where it is in a module of its own", names: ["TransportSocket"] },
+  { why: "this library: Python's `async with` and `async def`", names: ["Coroutine", "async_with", "coroutine"] },
+  { why: "this library: a clock for tests, as Trio's MockClock", names: ["VirtualClock"] },
+  {
+    why: "AnyIO and Trio: cancel scopes",
+    names: [
+      "CancelScope",
+      "current_effective_deadline",
+      "fail_after",
+      "move_on_after",
+    ],
+  },
+  { why: "Trio: cancel scopes with a moment for a deadline", names: ["fail_at", "move_on_at"] },
+  {
+    why: "AnyIO: memory object streams",
+    names: [
+      "BrokenResourceError",
+      "ClosedResourceError",
+      "EndOfStream",
+      "MemoryObjectReceiveStream",
+      "MemoryObjectSendStream",
+      "WouldBlock",
+      "create_memory_object_stream",
+    ],
+  },
+  { why: "AnyIO and Trio: limits", names: ["BusyResourceError", "CapacityLimiter", "ResourceGuard"] },
+];

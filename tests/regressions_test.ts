@@ -1,0 +1,285 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import * as asyncio from "../mod.ts";
+import { error_of, run_program, run_virtual, Transcript } from "./_helpers.ts";
+
+/** Keeps the processor busy. */
+function busy(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+function address_of(server: asyncio.Server): [string, number] {
+  return server.sockets[0].getsockname() as [string, number];
+}
+
+Deno.test("a read that is cancelled while data arrives loses none, though its task is on its way to its end", async () => {
+  // Cause: data was delivered while the last step's code still had microtasks to go.
+  await asyncio.run(async () => {
+    const total = 4_000_000;
+    await using server = await asyncio.start_server(
+      async (_reader, writer) => {
+        for (let sent = 0; sent < total; sent += 50_000) {
+          writer.write(new Uint8Array(50_000));
+          await writer.drain();
+          await asyncio.sleep(0);
+        }
+      },
+      "127.0.0.1",
+      0,
+    );
+    const [reader, writer] = await asyncio.open_connection(...address_of(server));
+    let received = 0;
+    while (!reader.at_eof()) {
+      const task = asyncio.create_task(() => reader.read(30_000));
+      await asyncio.sleep(0);
+      task.cancel();
+      await asyncio.wait([task]);
+      if (!task.cancelled()) received += task.result().length;
+    }
+    assertEquals(received, total);
+    writer.close();
+  });
+});
+
+Deno.test("close() does not let its waiters overtake the code that called it", async () => {
+  // Cause: the end of a connection was delivered at once, as if no code of the program were running.
+  await asyncio.run(async () => {
+    const { log, text } = new Transcript();
+    const nested = async () => {
+      await null;
+      await null;
+    };
+    await using server = await asyncio.start_server(() => {}, "127.0.0.1", 0);
+    const [, writer] = await asyncio.open_connection(...address_of(server));
+    const waiter = asyncio.create_task(async () => {
+      await writer.wait_closed();
+      log("closed");
+    });
+    await asyncio.sleep(0);
+    writer.close();
+    await nested();
+    log("first");
+    await nested();
+    log("second");
+    await waiter;
+    assertEquals(text(), "first second closed");
+  });
+});
+
+Deno.test("a leftover wait, such as the loser of a Promise.race(), does not swallow a cancellation", async () => {
+  // Cause: any wait of the task counted as the one that would hear of it.
+  await run_virtual(async () => {
+    const lost = async (cancels: () => void) => {
+      await Promise.race([asyncio.sleep(60), asyncio.sleep(1)]);
+      cancels();
+      await asyncio.sleep(0);
+    };
+    const oneself = asyncio.create_task(() => lost(() => void asyncio.current_task()!.cancel()));
+    await asyncio.wait([oneself]);
+    assert(oneself.cancelled());
+
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const foreign = asyncio.create_task(async () => {
+      await Promise.race([asyncio.sleep(60), asyncio.sleep(1)]);
+      await promise;
+      await asyncio.sleep(0);
+    });
+    await asyncio.sleep(2);
+    foreign.cancel();
+    resolve();
+    await asyncio.wait([foreign]);
+    assert(foreign.cancelled());
+  });
+});
+
+Deno.test("timers do not wait for many steps of a task that keeps the processor busy", async () => {
+  // Cause: the loop looked at the clock at every eighth iteration, whatever these cost.
+  await asyncio.run(async () => {
+    let steps = 0;
+    const timer = asyncio.create_task(async () => {
+      await asyncio.sleep(0.01);
+      return steps;
+    });
+    await asyncio.sleep(0);
+    for (; steps < 30 && !timer.done(); steps++) {
+      busy(15);
+      await asyncio.sleep(0);
+    }
+    assert(await timer <= 6, `the timer waited for ${await timer} steps`);
+  });
+});
+
+Deno.test("code that run() left behind gets an error from a closed loop, and does not hang", async () => {
+  // Cause: a closed loop took steps and timers that nobody would ever run.
+  const { promise, resolve } = Promise.withResolvers<unknown[]>();
+  await asyncio.run(() => {
+    setTimeout(async () => {
+      const calls = [
+        () => asyncio.sleep(0),
+        () => asyncio.sleep(1),
+        () => asyncio.open_connection("127.0.0.1", 1),
+        () => asyncio.start_server(() => {}, "127.0.0.1", 0),
+        () => asyncio.create_task(() => {}),
+        () => asyncio.async_with(asyncio.timeout(1), () => {}),
+      ];
+      const errors: unknown[] = [];
+      for (const call of calls) errors.push(String(await error_of((async () => void await call())())));
+      errors.push(await asyncio.gather(Promise.resolve(7)));
+      resolve(errors);
+    }, 1);
+  });
+  const closed = "RuntimeError: Event loop is closed";
+  assertEquals(await promise, [closed, closed, closed, closed, closed, closed, [7]]);
+});
+
+Deno.test("wait_closed() notices a peer that broke the connection, without a read and without close()", async () => {
+  // Cause: nothing read from the connection, and only a read tells of its end.
+  const { stdout } = await run_program(`
+    import { createServer } from "node:net";
+    const server = createServer((socket) => setTimeout(() => socket.resetAndDestroy(), 50)).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    await asyncio.run(async () => {
+      const [reader, writer] = await asyncio.open_connection("127.0.0.1", server.address().port);
+      await asyncio.wait_for(writer.wait_closed(), 10);
+      console.log("closed", writer.is_closing(), String(reader.exception()).slice(0, 15));
+    });
+    server.close();
+  `);
+  assertEquals(stdout, "closed true ConnectionReset\n");
+});
+
+Deno.test("the default loop cannot be closed by its own task", async () => {
+  // Cause: a loop that Deno drives did not count as running.
+  const loop = asyncio.get_event_loop();
+  const error = await asyncio.create_task(async () => await error_of(Promise.try(() => loop.close())));
+  assertEquals(error.message, "Cannot close a running event loop");
+  await asyncio.sleep(0);
+});
+
+Deno.test("wait_closed() ends although the writer's loop was closed meanwhile, and all that was written arrives", async () => {
+  // Cause: what ends after its loop had been closed was put on that loop's queue.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const loop = asyncio.new_event_loop();
+  const [, writer] = await loop.run_until_complete(() => asyncio.open_connection("127.0.0.1", listener.addr.port));
+  const conn = await listener.accept();
+  const size = 16 * 1024 * 1024;
+  writer.write(new Uint8Array(size));
+  const closed = writer.wait_closed();
+  loop.close();
+  let received = 0;
+  const buffer = new Uint8Array(1024 * 1024);
+  for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) received += count;
+  await closed;
+  assertEquals(received, size);
+  conn.close();
+  listener.close();
+});
+
+Deno.test("a task that is cancelled in sleep(0) hears of it when it would have gone on", async () => {
+  // Cause: the cancellation put it at the end of the queue. CPython prints in this order.
+  await asyncio.run(async () => {
+    const { log, text } = new Transcript();
+    const cancelled = asyncio.create_task(() => asyncio.sleep(0).catch(() => log("cancelled")));
+    const other = asyncio.create_task(async () => {
+      await asyncio.sleep(0);
+      log("other");
+    });
+    await asyncio.sleep(0);
+    cancelled.cancel();
+    await asyncio.wait([cancelled, other]);
+    assertEquals(text(), "cancelled other");
+  });
+});
+
+Deno.test("a callback that is due already runs in the next iteration, though tasks never let the loop rest", async () => {
+  // Cause: it was left to a timer of Deno's.
+  await asyncio.run(async () => {
+    const { log, text } = new Transcript();
+    const loop = asyncio.get_running_loop();
+    loop.call_later(0, () => log("due"));
+    loop.call_at(loop.time() - 1, () => log("past"));
+    for (let turn = 0; turn < 3; turn++) {
+      log(turn);
+      await asyncio.sleep(0);
+    }
+    // CPython prints these in this order.
+    assertEquals(text(), "0 1 past due 2");
+  });
+});
+
+Deno.test("waits for the end of a connection or a server that are cancelled leave nothing behind", async () => {
+  // Cause: each left a callback in a list until the end. A full heap would show it late; the reprs tell at once.
+  await asyncio.run(async () => {
+    await using server = await asyncio.start_server(() => {}, "127.0.0.1", 0);
+    const [, writer] = await asyncio.open_connection(...address_of(server));
+    for (let i = 0; i < 20; i++) {
+      for (const waiter of [writer.wait_closed(), server.wait_closed()]) {
+        waiter.cancel();
+        await asyncio.wait([waiter]);
+      }
+    }
+    assertEquals(writer.transport._end_is_awaited, false);
+    writer.close();
+  });
+});
+
+Deno.test("wrong arguments are refused with an error that names them", async () => {
+  // deno-lint-ignore no-explicit-any
+  const wrong = (value: unknown) => value as any;
+  const work = async () => {};
+  const cases: [call: () => unknown, kind: typeof TypeError | typeof RangeError, text: string][] = [
+    [() => asyncio.create_task(work, wrong("name")), TypeError, '"options" must be an object, got "name"'],
+    [() => asyncio.create_task(work, wrong({ nmae: "x" })), TypeError, 'Unknown option "nmae"'],
+    [() => asyncio.create_task(work, wrong({ context: 5 })), TypeError, '"context" must be a function, got 5'],
+    [() => new asyncio.Task(work, wrong({ loop: 5 })), TypeError, '"loop" must be an EventLoop, got 5'],
+    [() => asyncio.ensure_future(work, wrong({ loop: 5 })), TypeError, '"loop" must be an EventLoop, got 5'],
+    [() => asyncio.wait([asyncio.sleep(0)], wrong(5)), TypeError, '"options" must be an object, got 5'],
+    [() => asyncio.wait([asyncio.sleep(0)], wrong({ retrun_when: "x" })), TypeError, 'Unknown option "retrun_when"'],
+    [() => asyncio.as_completed([], wrong(5)), TypeError, '"options" must be an object, got 5'],
+    [() => asyncio.gather(work, wrong({ return_exception: true })), TypeError, 'Unknown option "return_exception"'],
+    [() => asyncio.all_tasks(wrong(5)), TypeError, '"loop" must be an EventLoop, got 5'],
+    [() => asyncio.current_task(wrong(5)), TypeError, '"loop" must be an EventLoop, got 5'],
+    [() => new asyncio.Runner(wrong(5)), TypeError, '"options" must be an object, got 5'],
+    [() => new asyncio.Runner(wrong({ debug: "x" })), TypeError, '"debug" must be a boolean, got "x"'],
+    [() => asyncio.new_event_loop(wrong(5)), TypeError, '"options" must be an object, got 5'],
+    [() => asyncio.new_event_loop(wrong({ clock: 5 })), TypeError, '"clock" must have time() and set_timer(), got 5'],
+    [() => new asyncio.Future(wrong({ loop: 5 })), TypeError, '"loop" must be an EventLoop, got 5'],
+    [() => new asyncio.Future().set_exception(5), TypeError, '"exception" must be an error, got 5'],
+    [() => new asyncio.StreamReader(wrong({ loop: 5 })), TypeError, '"loop" must be an EventLoop, got 5'],
+    [() => asyncio.create_eager_task_factory(wrong(5)), TypeError, '"constructor" must be a function, got 5'],
+    [() => asyncio.get_event_loop().call_exception_handler(wrong(5)), TypeError, '"context" must be an object, got 5'],
+    [() => asyncio.get_event_loop().call_soon_in(work, wrong(5), {}), TypeError, '"args" must be an array, got 5'],
+    [() => new asyncio.ExceptionGroup("m", wrong(5)), TypeError, '"exceptions" must be an array, got 5'],
+    [() => new asyncio.ExceptionGroup("m", [1]).split(wrong(5)), TypeError, '"condition" must be a function, got 5'],
+    [() => asyncio.start_server(work, [], 0), RangeError, '"host" must name an address'],
+    [
+      () => asyncio.start_server(work, null, 0, wrong({ start_serving: "x" })),
+      TypeError,
+      '"start_serving" must be a boolean',
+    ],
+    [() => asyncio.open_connection("", 1), RangeError, '"host" must not be empty'],
+  ];
+  for (const [call, kind, text] of cases) assertThrows(call, kind, text);
+  const factory = await error_of(asyncio.run(work, wrong({ loop_factory: () => 5 })));
+  assertEquals(factory.message, '"loop_factory" must give an EventLoop, got 5');
+});
+
+Deno.test("the types of get_extra_info(), gather() and as_completed() tell what comes at run time", async () => {
+  await asyncio.run(async () => {
+    await using server = await asyncio.start_server(() => {}, "127.0.0.1", 0);
+    const [, writer] = await asyncio.open_connection(...address_of(server));
+    const peer: asyncio.SocketAddress | null = writer.get_extra_info("peername", "unknown");
+    assert(Array.isArray(peer));
+    const key: string = "peername";
+    const value: unknown = writer.get_extra_info(key);
+    assertEquals(value, peer);
+    writer.close();
+    const options: asyncio.GatherOptions = {};
+    const [one]: [number] = await asyncio.gather(() => asyncio.sleep(0, 1), options);
+    assertEquals(one, 1);
+    const results: (number | string)[] = [];
+    const task = asyncio.create_task(() => asyncio.sleep(0, 1));
+    for await (const each of asyncio.as_completed([task, () => asyncio.sleep(0, "s")])) results.push(each.result());
+    assertEquals(results.map(String).sort(), ["1", "s"]);
+  });
+});
