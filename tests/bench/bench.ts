@@ -122,10 +122,10 @@ async function bench_tasks(python: string | null): Promise<void> {
       }
     }
   }
-  console.log(`\n${"ns for each".padEnd(32)}${"this".padStart(12)}${"CPython".padStart(12)}${"ratio".padStart(12)}`);
+  console.log(`\n${"ns for each".padEnd(36)}${"this".padStart(12)}${"CPython".padStart(12)}${"ratio".padStart(12)}`);
   for (const name of figures.cases()) {
     console.log(
-      name.padEnd(32) + cell(figures.median(name, "asyncio"), 0) + cell(figures.median(name, "CPython"), 0) +
+      name.padEnd(36) + cell(figures.median(name, "asyncio"), 0) + cell(figures.median(name, "CPython"), 0) +
         cell(figures.ratio(name, "CPython", "asyncio"), 2),
     );
   }
@@ -149,12 +149,12 @@ async function bench_echo(python: string | null): Promise<void> {
     }
   }
   console.log(
-    `\n${"exchanges a second".padEnd(32)}${"this".padStart(12)}${"bare".padStart(12)}${"CPython".padStart(12)}` +
+    `\n${"exchanges a second".padEnd(36)}${"this".padStart(12)}${"bare".padStart(12)}${"CPython".padStart(12)}` +
       `${"to bare".padStart(12)}${"to CPython".padStart(12)}`,
   );
   for (const name of figures.cases()) {
     console.log(
-      name.padEnd(32) + ["asyncio", "bare", "CPython"].map((side) => cell(figures.median(name, side), 0)).join("") +
+      name.padEnd(36) + ["asyncio", "bare", "CPython"].map((side) => cell(figures.median(name, side), 0)).join("") +
         cell(figures.ratio(name, "asyncio", "bare"), 2) + cell(figures.ratio(name, "asyncio", "CPython"), 2),
     );
   }

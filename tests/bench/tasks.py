@@ -66,6 +66,33 @@ async def hand_over():
     await task
 
 
+async def queue_hand_over():
+    queue = asyncio.Queue(1)
+
+    async def consume():
+        for _ in range(COUNT):
+            await queue.get()
+
+    consumer = asyncio.create_task(consume())
+    for i in range(COUNT):
+        await queue.put(i)
+    await consumer
+
+
+async def queue_put_and_get():
+    queue = asyncio.Queue()
+    for i in range(COUNT):
+        await queue.put(i)
+        await queue.get()
+
+
+async def lock():
+    lock = asyncio.Lock()
+    for _ in range(COUNT):
+        await lock.acquire()
+        lock.release()
+
+
 async def timeout():
     for _ in range(COUNT):
         async with asyncio.timeout(60):
@@ -85,6 +112,19 @@ async def main():
     await measure("await a done future", COUNT, done_future)
     await measure("await a pending future", COUNT, pending_future)
     await measure("hand over between two tasks", COUNT, hand_over)
+    await measure("queue hand-over", COUNT, queue_hand_over)
+    await measure("queue put and get without waiting", COUNT, queue_put_and_get)
+    await measure("lock without contention", COUNT, lock)
+
+    sleepers = [asyncio.create_task(asyncio.sleep(3600)) for _ in range(100_000)]
+    await asyncio.sleep(0)
+
+    async def cancel():
+        for task in sleepers:
+            task.cancel()
+        await asyncio.wait(sleepers)
+
+    await measure("cancel of 100,000 sleeping tasks", 100_000, cancel)
     await measure("timeout", COUNT, timeout)
     await measure("task group of 50,000", COUNT, group)
 

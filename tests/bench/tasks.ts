@@ -55,6 +55,34 @@ async function all(): Promise<void> {
     }
     await other;
   });
+  await measure("queue hand-over", COUNT, async () => {
+    const queue = new asyncio.Queue<number>(1);
+    const consumer = asyncio.create_task(async () => {
+      for (let i = 0; i < COUNT; i++) await queue.get();
+    });
+    for (let i = 0; i < COUNT; i++) await queue.put(i);
+    await consumer;
+  });
+  await measure("queue put and get without waiting", COUNT, async () => {
+    const queue = new asyncio.Queue<number>();
+    for (let i = 0; i < COUNT; i++) {
+      await queue.put(i);
+      await queue.get();
+    }
+  });
+  await measure("lock without contention", COUNT, async () => {
+    const lock = new asyncio.Lock();
+    for (let i = 0; i < COUNT; i++) {
+      await lock.acquire();
+      lock.release();
+    }
+  });
+  const sleepers = Array.from({ length: 100_000 }, () => asyncio.create_task(() => asyncio.sleep(3600)));
+  await asyncio.sleep(0);
+  await measure("cancel of 100,000 sleeping tasks", 100_000, async () => {
+    for (const task of sleepers) task.cancel();
+    await asyncio.wait(sleepers);
+  });
   await measure("timeout", COUNT, async () => {
     for (let i = 0; i < COUNT; i++) await asyncio.async_with(asyncio.timeout(60), () => {});
   });
