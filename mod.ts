@@ -49,6 +49,7 @@ export { type Clock, VirtualClock } from "./lib/clocks.ts";
 export { type AwaitableLike, Coroutine, coroutine, type CoroutineLike, iscoroutine } from "./lib/coroutines.ts";
 export {
   type Address,
+  type AddressFamily,
   BrokenPipeError,
   ConnectionAbortedError,
   ConnectionRefusedError,
@@ -89,6 +90,7 @@ export {
 export { type DoneCallbackOptions, Future, type FutureOptions, isfuture, wrap_future } from "./lib/futures.ts";
 export { CapacityLimiter, type CapacityLimiterStatistics, type LimiterOptions, ResourceGuard } from "./lib/limiters.ts";
 export { type AcquireOptions, Condition, Event, Lock } from "./lib/locks.ts";
+export { pipe, stdio, type StdioOptions } from "./lib/pipes.ts";
 export { LifoQueue, PriorityQueue, type PriorityQueueOptions, Queue, type QueueShutdownOptions } from "./lib/queues.ts";
 export {
   create_memory_object_stream,
@@ -99,16 +101,35 @@ export {
 } from "./lib/memory_streams.ts";
 export { run, Runner, type RunOptions } from "./lib/runners.ts";
 export { BoundedSemaphore, Semaphore } from "./lib/semaphores.ts";
-export { Server } from "./lib/servers.ts";
-export { StreamReader, type StreamReaderOptions } from "./lib/stream_reader.ts";
+export { type ClientConnectedCallback, Server, type ShutdownOptions } from "./lib/servers.ts";
+export type { LinesOptions } from "./lib/_lines.ts";
 export {
-  type ClientConnectedCallback,
-  open_connection,
+  type PeekOptions,
+  type ReadFrameOptions,
+  type ReadUntilOptions,
+  StreamReader,
+  type StreamReaderOptions,
+} from "./lib/stream_reader.ts";
+export {
+  type FrameOptions,
+  pack_frame,
+  pack_struct,
+  type StructArgument,
+  type StructArguments,
+  type StructValue,
+  type StructValues,
+} from "./lib/structs.ts";
+export {
+  type ConnectOptions,
   type OpenConnectionOptions,
-  start_server,
+  type ServeOptions,
+  type SslTimeouts,
   type StartServerOptions,
-  StreamWriter,
-} from "./lib/streams.ts";
+  type StartTlsOptions,
+  type StartUnixServerOptions,
+} from "./lib/_stream_options.ts";
+export { StreamWriter } from "./lib/stream_writer.ts";
+export { open_connection, open_unix_connection, start_server, start_unix_server } from "./lib/streams.ts";
 export { TaskGroup, type TaskStatus } from "./lib/taskgroups.ts";
 export {
   all_tasks,
@@ -124,14 +145,12 @@ export {
   type TaskFactory,
   type TaskOptions,
 } from "./lib/tasks.ts";
+/** For tests of code that uses streams. */
+export * as testing from "./lib/testing.ts";
 export { Timeout, timeout, timeout_at } from "./lib/timeouts.ts";
-export {
-  type ExtraInfo,
-  type SocketAddress,
-  Transport,
-  TransportSocket,
-  type WriteBufferLimits,
-} from "./lib/transports.ts";
+export type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./lib/_tls.ts";
+export { type CloseOptions, type StreamStatistics, Transport, type WriteBufferLimits } from "./lib/transports.ts";
+export { type ExtraInfo, type SocketAddress, TransportSocket } from "./lib/trsock.ts";
 export {
   ALL_COMPLETED,
   as_completed,

@@ -76,6 +76,38 @@ export class ByteBuffer {
     return bytes.subarray(start, end);
   }
 
+  /** Copies bytes from the front, which stay. */
+  peek(count: number): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(this.#start, this.#start + count);
+  }
+
+  /** The byte at an offset from the front. */
+  byte_at(offset: number): number {
+    return this.#bytes[this.#start + offset];
+  }
+
+  /** Copies bytes to the front. */
+  prepend(data: Uint8Array): void {
+    // What was handed out lies before the front.
+    if (this.#shared || this.#start < data.length) this.#make_room_in_front(data.length);
+    this.#start -= data.length;
+    this.#bytes.set(data, this.#start);
+  }
+
+  /** Drops the bytes from one offset up to another. */
+  cut(from: number, to: number): void {
+    // The free end has to stay where it is while it is lent.
+    if (this.#lent) this.#move(this.length);
+    this.#bytes.copyWithin(this.#start + from, this.#start + to, this.#end);
+    this.#end -= to - from;
+  }
+
+  /** Gives an empty buffer's array up for good, if it is lent with its free end: that may be filled later. */
+  abandon(): void {
+    this.#lent = false;
+    this.shrink();
+  }
+
   /** Drops bytes from the front. */
   skip(count: number): void {
     this.#start += count;
@@ -95,12 +127,12 @@ export class ByteBuffer {
     return this.#bytes.length;
   }
 
-  /** Finds the separator whose match ends first, and of these the shortest; looks at bytes from `from` on. */
-  find(separators: readonly Uint8Array[], from: number): Match | null {
+  /** Finds the separator whose match ends first, and of these the shortest; looks at bytes from `from` up to `to`. */
+  find(separators: readonly Uint8Array[], from: number, to: number = this.length): Match | null {
     let best: Match | null = null;
     for (const separator of separators) {
       // What ends later than the best match is of no interest, and to look for it would search the rest again each time.
-      const start = this.#index_of(separator, from, best === null ? this.length : best.end);
+      const start = this.#index_of(separator, from, best === null ? to : best.end);
       if (start === -1) continue;
       const end = start + separator.length;
       if (best === null || end < best.end || (end === best.end && start > best.start)) best = { start, end };
@@ -131,13 +163,21 @@ export class ByteBuffer {
     this.#end = length;
   }
 
-  #move(capacity: number): void {
+  /** As much room as there are bytes, in front and behind: so that as many have to come before all move again. */
+  #make_room_in_front(size: number): void {
+    const length = this.length;
+    const room = Math.max(size, length, LEAST_CAPACITY / 4);
+    this.#move(room + 2 * length, room);
+  }
+
+  /** Moves all to a new array, behind some free room if it is to have that in front. */
+  #move(capacity: number, front = 0): void {
     const length = this.length;
     const moved = new Uint8Array(capacity);
-    moved.set(this.#bytes.subarray(this.#start, this.#end));
+    moved.set(this.#bytes.subarray(this.#start, this.#end), front);
     this.#bytes = moved;
-    this.#start = 0;
-    this.#end = length;
+    this.#start = front;
+    this.#end = front + length;
     this.#shared = false;
   }
 }

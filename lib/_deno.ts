@@ -1,5 +1,5 @@
 /**
- * Deno's types and error classes, for the rooms that do not call Deno themselves.
+ * What the library uses of Deno's network: types and error classes, for the rooms that do not call Deno themselves.
  *
  * @module
  */
@@ -7,8 +7,30 @@
 /** An address as Deno gives it. */
 export type Address = Deno.Addr;
 
-/** What the library uses of a `Deno.Conn`. */
-export type RawConn = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close" | "localAddr" | "remoteAddr">;
+/**
+ * A connection that bytes go through: a `Deno.Conn`, or anything that behaves like one.
+ *
+ * Whoever gives it to the library gives it away: it is closed with the stream over it.
+ */
+export interface RawConn extends Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close"> {
+  /** This side's address; `null` if it is no socket. */
+  readonly localAddr: Address | null;
+  /** The peer's address; `null` if it is no socket. */
+  readonly remoteAddr: Address | null;
+  /**
+   * Ends the connection as its protocol has it, before `close()` frees it. If it fails, something was lost.
+   *
+   * @returns A promise; `close()` may come before it is done.
+   */
+  goodbye?(): Promise<void>;
+  /**
+   * What more is known of it.
+   *
+   * @param name The key, as of `get_extra_info()`.
+   * @returns The value; `undefined` for an unknown key.
+   */
+  get_extra_info?(name: string): unknown;
+}
 
 /**
  * What the library uses of a `Deno.Listener`.
@@ -21,6 +43,31 @@ export interface RawListener {
   close(): void;
 }
 
+/**
+ * A kind of address: IPv4 or IPv6.
+ */
+export type AddressFamily = "AF_INET" | "AF_INET6";
+
+/**
+ * What the library asks of the system's network; a loop has one.
+ *
+ * @internal
+ */
+export interface Network {
+  /** The addresses of a host, in the order of the system's preference; `null` where it may only be used by its name. */
+  resolve(host: string, port: number, family: AddressFamily | null): Promise<readonly string[] | null>;
+  /** Connects over TCP; when `signal` aborts, nothing stays open. */
+  connect_tcp(host: string, port: number, signal: AbortSignal): Promise<RawConn>;
+  /** Connects to a unix socket; when `signal` aborts, nothing stays open. */
+  connect_unix(path: string, signal: AbortSignal): Promise<RawConn>;
+  /** Listens on a TCP port; `null` is all of the machine's addresses. */
+  listen_tcp(host: string | null, port: number, backlog: number, reuse_port: boolean): RawListener;
+  /** Listens on a unix socket; a socket file that nobody listens on any more is replaced. */
+  listen_unix(path: string): Promise<RawListener>;
+  /** Standard input and output in one. */
+  stdio(): RawConn;
+}
+
 /** The peer refused the connection: nobody listens there. It is `Deno.errors.ConnectionRefused`. */
 export const ConnectionRefusedError: typeof Deno.errors.ConnectionRefused = Deno.errors.ConnectionRefused;
 /** The peer broke the connection. It is `Deno.errors.ConnectionReset`. */
@@ -30,7 +77,41 @@ export const ConnectionAbortedError: typeof Deno.errors.ConnectionAborted = Deno
 /** The peer no longer reads. It is `Deno.errors.BrokenPipe`. */
 export const BrokenPipeError: typeof Deno.errors.BrokenPipe = Deno.errors.BrokenPipe;
 
+/** What came is not what the protocol allows, or a certificate was not accepted. */
+export const InvalidData: typeof Deno.errors.InvalidData = Deno.errors.InvalidData;
+/** The stream ended where the protocol does not allow it. */
+export const UnexpectedEof: typeof Deno.errors.UnexpectedEof = Deno.errors.UnexpectedEof;
+/** An operation was ended by the close of its own connection. */
+export const InterruptedError: typeof Deno.errors.Interrupted = Deno.errors.Interrupted;
+/** An operation on a connection that this side has closed. */
+export const BadResourceError: typeof Deno.errors.BadResource = Deno.errors.BadResource;
+/** The system has no such thing. */
+export const NotSupported: typeof Deno.errors.NotSupported = Deno.errors.NotSupported;
+
+/** Whether an error is of one of Deno's own classes. */
+export function is_deno_error(error: unknown): boolean {
+  return error instanceof Error && Object.hasOwn(Deno.errors, error.constructor.name);
+}
+
 /** Whether an error is what an operation ends with because its own side closed the connection. */
 export function is_own_close(error: unknown): boolean {
   return error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource;
+}
+
+/**
+ * The same error with more in its text: Deno's class and code, so that `instanceof` works as a Deno user writes it. A
+ * missing permission is passed through as it is; its text says which flag to give.
+ */
+export function named_error(error: unknown, what: string): unknown {
+  if (!(error instanceof Error) || error instanceof Deno.errors.NotCapable) return error;
+  const constructor = error.constructor as new (message: string, options: ErrorOptions) => Error;
+  const renamed = new constructor(`${what}: ${error.message}`, { cause: error });
+  const code = (error as { code?: unknown }).code;
+  if (code !== undefined) Object.assign(renamed, { code });
+  return renamed;
+}
+
+/** An address in a text. */
+export function shown_address(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

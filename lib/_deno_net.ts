@@ -4,25 +4,86 @@
  * @module
  */
 
-import type { RawConn, RawListener } from "./_deno.ts";
+import {
+  type AddressFamily,
+  named_error,
+  type Network,
+  NotSupported,
+  type RawConn,
+  type RawListener,
+  shown_address,
+} from "./_deno.ts";
+import { stdio } from "./_deno_process.ts";
 
-/**
- * Connects over TCP. Small writes leave at once, as in asyncio: Nagle's delay is switched off.
- *
- * If `signal` aborts, nothing stays open: a connection that was made all the same is closed.
- */
-export async function connect_tcp(host: string, port: number, signal: AbortSignal): Promise<RawConn> {
-  let conn: Deno.TcpConn;
+/** The network of the machine. */
+export const SYSTEM_NETWORK: Network = { resolve, connect_tcp, connect_unix, listen_tcp, listen_unix, stdio };
+
+const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
+
+function family_of(address: string): AddressFamily {
+  return address.includes(":") ? "AF_INET6" : "AF_INET";
+}
+
+/** An address needs no look-up. A program that was permitted a name and not its addresses connects by name. */
+async function resolve(host: string, port: number, family: AddressFamily | null): Promise<readonly string[] | null> {
+  const is_address = IPV4.test(host) || host.includes(":");
+  const found = is_address ? [host] : await look_up(host);
+  if (found === null && family !== null) {
+    throw new Deno.errors.NotCapable(
+      `Requires net access to "${host}" to choose a "family", run again with --allow-net`,
+    );
+  }
+  if (found === null) return null;
+  // With a family, Deno's own error about an address says which flag to give.
+  if (family === null) return is_address || found.every((address) => may_connect(address, port)) ? found : null;
+  const wanted = found.filter((address) => family_of(address) === family);
+  if (wanted.length > 0) return wanted;
+  throw Object.assign(new Error(`It has no address of family ${family}`), { code: "EAI_ADDRFAMILY" });
+}
+
+function may_connect(address: string, port: number): boolean {
+  return Deno.permissions.querySync({ name: "net", host: shown_address(address, port) }).state === "granted";
+}
+
+/** The addresses that the system knows for a name; `null` if it may not be looked up. */
+async function look_up(host: string): Promise<readonly string[] | null> {
+  // Loaded when it is first needed: most programs that connect at all connect to an address or a name, but not at start.
+  const { lookup } = await import("node:dns");
+  return await new Promise((resolve, reject) => {
+    lookup(host, { all: true, order: "verbatim" }, (cause, found) => {
+      if (cause === null || cause === undefined) return resolve([...new Set(found.map(({ address }) => address))]);
+      const code = (cause as { code?: string }).code;
+      if (code === "EPERM") return resolve(null);
+      const text = code === "ENOTFOUND" ? "Name or service not known" : cause.message;
+      reject(Object.assign(new Error(text, { cause }), { code: code === "ENOTFOUND" ? "EAI_NONAME" : code }));
+    });
+  });
+}
+
+/** Small writes leave at once, as in asyncio: Nagle's delay is switched off. */
+async function connect_tcp(host: string, port: number, signal: AbortSignal): Promise<RawConn> {
+  return without_delay(
+    await opened(Deno.connect({ hostname: host, port, signal }), signal, () => shown_address(host, port)),
+  );
+}
+
+function connect_unix(path: string, signal: AbortSignal): Promise<RawConn> {
+  return opened(Deno.connect({ transport: "unix", path }), signal, () => `unix socket ${JSON.stringify(path)}`);
+}
+
+/** A connection that is made although the attempt was given up is closed. */
+async function opened<C extends Deno.Conn>(attempt: Promise<C>, signal: AbortSignal, where: () => string): Promise<C> {
+  let conn: C;
   try {
-    conn = await Deno.connect({ hostname: host, port, signal });
+    conn = await attempt;
   } catch (error) {
-    throw signal.aborted ? signal.reason : named(error, `connect to ${shown_address(host, port)}`);
+    throw signal.aborted ? signal.reason : named_error(error, `Cannot connect to ${where()}`);
   }
   if (signal.aborted) {
     conn.close();
     throw signal.reason;
   }
-  return without_delay(conn);
+  return conn;
 }
 
 /** Nagle's algorithm makes a second small write wait until the peer has acknowledged the first, 40 ms on Linux. */
@@ -35,41 +96,28 @@ function without_delay(conn: Deno.TcpConn): RawConn {
   return conn;
 }
 
-/**
- * Listens on TCP ports, one for each host; `null` is all of the machine's addresses. Port 0 takes free ones. If one of
- * them cannot be had, none stays open.
- */
-export function listen_tcp(hosts: readonly (string | null)[], port: number, backlog: number): RawListener[] {
-  const listeners: RawListener[] = [];
-  try {
-    for (const host of hosts) {
-      if (host !== null) listeners.push(listen(host, port, backlog));
-      else listeners.push(listen_everywhere(port, backlog));
-    }
-  } catch (error) {
-    for (const listener of listeners) listener.close();
-    throw error;
+function listen_tcp(host: string | null, port: number, backlog: number, reuse_port: boolean): RawListener {
+  // Without the flag, to ask for it ends the process; this function is there only with it.
+  if (reuse_port && typeof Deno.listenDatagram !== "function") {
+    throw new NotSupported('Cannot listen with "reuse_port": Deno needs --unstable-net for it');
   }
-  return listeners;
-}
-
-/** On Linux a socket bound to `::` takes IPv4 connections as well; a machine without IPv6 has only `0.0.0.0`. */
-function listen_everywhere(port: number, backlog: number): RawListener {
+  if (host !== null) return listen(host, port, backlog, reuse_port);
+  // On Linux a socket bound to `::` takes IPv4 connections as well; a machine without IPv6 has only `0.0.0.0`.
   try {
-    return listen("::", port, backlog);
+    return listen("::", port, backlog, reuse_port);
   } catch (error) {
     const code = (error as { code?: unknown } | null)?.code;
     if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL") throw error;
-    return listen("0.0.0.0", port, backlog);
+    return listen("0.0.0.0", port, backlog, reuse_port);
   }
 }
 
-function listen(host: string, port: number, backlog: number): RawListener {
+function listen(host: string, port: number, backlog: number, reuse_port: boolean): RawListener {
   let listener: Deno.TcpListener;
   try {
-    listener = Deno.listen({ hostname: host, port, tcpBacklog: backlog });
+    listener = Deno.listen({ hostname: host, port, tcpBacklog: backlog, ...(reuse_port ? { reusePort: true } : {}) });
   } catch (error) {
-    throw named(error, `listen on ${shown_address(host, port)}`);
+    throw named_error(error, `Cannot listen on ${shown_address(host, port)}`);
   }
   return {
     addr: listener.addr,
@@ -78,19 +126,25 @@ function listen(host: string, port: number, backlog: number): RawListener {
   };
 }
 
-/**
- * The same error with the address in its text: Deno's class and code, so that `instanceof` works as a Deno user writes
- * it. A missing permission is passed through as it is; its text says which flag to give.
- */
-function named(error: unknown, what: string): unknown {
-  if (!(error instanceof Error) || error instanceof Deno.errors.NotCapable) return error;
-  const constructor = error.constructor as new (message: string, options: ErrorOptions) => Error;
-  const renamed = new constructor(`Cannot ${what}: ${error.message}`, { cause: error });
-  const code = (error as { code?: unknown }).code;
-  if (code !== undefined) Object.assign(renamed, { code });
-  return renamed;
+/** A socket file that a server left behind when it died is replaced; one that somebody listens on is not. */
+async function listen_unix(path: string): Promise<RawListener> {
+  try {
+    return Deno.listen({ transport: "unix", path });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse) || !await is_stale(path)) {
+      throw named_error(error, `Cannot listen on unix socket ${JSON.stringify(path)}`);
+    }
+  }
+  Deno.removeSync(path);
+  return Deno.listen({ transport: "unix", path });
 }
 
-function shown_address(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+async function is_stale(path: string): Promise<boolean> {
+  if (!Deno.lstatSync(path).isSocket) return false;
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.ConnectionRefused;
+  }
 }

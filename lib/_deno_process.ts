@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { RawConn } from "./_deno.ts";
+
 /** The exit code of a program that Ctrl-C ended: 128 and the signal's number. */
 const INTERRUPTED = 130;
 
@@ -26,4 +28,16 @@ export function on_interrupt(fn: () => void): () => void {
   };
   Deno.addSignalListener("SIGINT", listener);
   return () => Deno.removeSignalListener("SIGINT", listener);
+}
+
+/** Standard input and output in one. To close it closes the input, which ends a read that waits, and leaves the output. */
+export function stdio(): RawConn {
+  return {
+    localAddr: null,
+    remoteAddr: null,
+    read: (array) => Deno.stdin.read(array),
+    write: (array) => Deno.stdout.write(array),
+    closeWrite: () => Promise.resolve(),
+    close: () => Deno.stdin.close(),
+  };
 }

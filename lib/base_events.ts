@@ -9,8 +9,8 @@ import { SystemClock } from "./clocks.ts";
 import { INSPECT, SLOW_CALLBACK_DURATION } from "./constants.ts";
 import { current_scope, get_default_loop, set_loop_factory } from "./_context.ts";
 import type { AwaitableLike, CoroutineLike } from "./coroutines.ts";
-import type { RawConn, RawListener } from "./_deno.ts";
-import { connect_tcp, listen_tcp } from "./_deno_net.ts";
+import type { Network } from "./_deno.ts";
+import { SYSTEM_NETWORK } from "./_deno_net.ts";
 import { env_flag } from "./_deno_process.ts";
 import {
   type CallOptions,
@@ -93,6 +93,12 @@ export class EventLoop {
   readonly _tasks: Set<Task<unknown>> = new Set();
   /** @internal */
   readonly _unretrieved: UnretrievedErrors;
+  /**
+   * What the loop's streams connect and listen with.
+   *
+   * @internal
+   */
+  readonly _network: Network = SYSTEM_NETWORK;
 
   /**
    * Makes a loop that is not at work yet.
@@ -518,26 +524,6 @@ export class EventLoop {
   _report_slow(handle: Handle, seconds: number): void {
     if (seconds < this.slow_callback_duration) return;
     console.warn(`Executing ${described(handle)} took ${seconds.toFixed(3)} seconds`);
-  }
-
-  /**
-   * Connects; what `signal` aborts leaves nothing open.
-   *
-   * @internal
-   */
-  _connect_tcp(host: string, port: number, signal: AbortSignal): Promise<RawConn> {
-    this._check_closed();
-    return connect_tcp(host, port, signal);
-  }
-
-  /**
-   * Listens on each host.
-   *
-   * @internal
-   */
-  _listen_tcp(hosts: readonly (string | null)[], port: number, backlog: number): RawListener[] {
-    this._check_closed();
-    return listen_tcp(hosts, port, backlog);
   }
 
   #schedule(

@@ -13,6 +13,18 @@ export const DEFAULT_HIGH_WATER = 64 * 1024;
 /** Connections the kernel queues for a server that has not accepted them yet. */
 export const DEFAULT_BACKLOG = 100;
 
+/** Seconds a TLS handshake may take. */
+export const DEFAULT_SSL_HANDSHAKE_TIMEOUT = 60;
+
+/** Seconds the end of a TLS connection may take. */
+export const DEFAULT_SSL_SHUTDOWN_TIMEOUT = 30;
+
+/** Seconds until the next address of a host is tried beside the one before; asyncio tries one after another. */
+export const DEFAULT_HAPPY_EYEBALLS_DELAY = 0.25;
+
+/** Seconds that a server which is left gives its handlers to end. */
+export const DEFAULT_SHUTDOWN_TIMEOUT = 1;
+
 /** Seconds a server stops accepting after it ran out of descriptors or memory. */
 export const ACCEPT_RETRY_DELAY = 1;
 

@@ -5,96 +5,43 @@
  */
 
 import type { EventLoop } from "./base_events.ts";
-import { DEFAULT_HIGH_WATER, INSPECT } from "./constants.ts";
-import { type Address, ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
-import { check_number, RuntimeError, shown } from "./exceptions.ts";
+import { to_bytes } from "./_bytes.ts";
+import { DEFAULT_HIGH_WATER, DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
+import { get_default_loop } from "./_context.ts";
+import { ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
+import type { TimerHandle } from "./events.ts";
+import { check_number, check_options, RuntimeError, shown, TimeoutError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
 import type { Step } from "./_scopes.ts";
+import { type ExtraInfo, TransportSocket } from "./trsock.ts";
 
 /**
- * An address as asyncio shows it: host and port, or the path of a unix socket.
+ * What a connection has done so far.
  */
-export type SocketAddress = readonly [host: string, port: number] | string;
-
-/**
- * A socket's addresses.
- *
- * @example
- * ```ts
- * import * as asyncio from "@asyncio/deno";
- *
- * const server = await asyncio.start_server(() => {}, "127.0.0.1", 0);
- * const [host, port] = server.sockets[0].getsockname();
- * console.log(host, Number(port) > 0, server.sockets[0].family); // 127.0.0.1 true AF_INET
- * server.close();
- * await server.wait_closed();
- * ```
- */
-export class TransportSocket {
-  readonly #local: Address;
-  readonly #remote: Address | null;
-
-  /**
-   * Made by transports and servers.
-   *
-   * @internal
-   */
-  constructor(local: Address, remote: Address | null) {
-    this.#local = local;
-    this.#remote = remote;
-  }
-
-  /** The kind of address: `"AF_INET"`, `"AF_INET6"` or `"AF_UNIX"`. */
-  get family(): "AF_INET" | "AF_INET6" | "AF_UNIX" {
-    if (!("hostname" in this.#local)) return "AF_UNIX";
-    return this.#local.hostname.includes(":") ? "AF_INET6" : "AF_INET";
-  }
-
-  /**
-   * This side's address.
-   *
-   * @returns Host and port, or a path.
-   */
-  getsockname(): SocketAddress {
-    return to_socket_address(this.#local)!;
-  }
-
-  /**
-   * The peer's address.
-   *
-   * @returns Host and port, or a path; `null` for a socket that listens.
-   */
-  getpeername(): SocketAddress | null {
-    return this.#remote === null ? null : to_socket_address(this.#remote);
-  }
-
-  /** @ignore */
-  [INSPECT](): string {
-    const peer = this.getpeername();
-    return `<TransportSocket ${this.family} ${String(this.getsockname())}${
-      peer === null ? "" : ` to ${String(peer)}`
-    }>`;
-  }
-}
-
-function to_socket_address(address: Address): SocketAddress | null {
-  if ("hostname" in address) return [address.hostname, address.port];
-  return "path" in address ? address.path : null;
+export interface StreamStatistics {
+  /** Bytes that the kernel has taken. */
+  readonly bytes_written: number;
+  /** Bytes that have arrived. */
+  readonly bytes_read: number;
+  /** How often more than the high-water mark was waiting, so that `drain()` had to wait. */
+  readonly stalls: number;
+  /** The most bytes that ever waited to be sent. */
+  readonly peak_buffer_size: number;
 }
 
 /**
- * What `get_extra_info()` knows, by key.
+ * Options of `close()`.
  */
-export interface ExtraInfo {
-  /** The peer's address. */
-  readonly peername: SocketAddress | null;
-  /** This side's address. */
-  readonly sockname: SocketAddress;
-  /** Both addresses, and their family. */
-  readonly socket: TransportSocket;
-  /** Deno's own connection; whoever uses it answers for what the library then sees. */
-  readonly conn: RawConn;
+export interface CloseOptions {
+  /**
+   * Seconds to wait for the peer's end of data, reading and dropping what still comes: to close with input unread makes
+   * the system send a reset, on which a peer may lose the last bytes it was sent. It also bounds how long bytes that the
+   * peer does not read are kept; then the connection is aborted.
+   *
+   * @default 0, which closes as soon as all has left
+   */
+  readonly linger?: number;
 }
 
 /**
@@ -121,14 +68,6 @@ const FIRST_ARRAY_SIZE = 1024;
 
 const RESOLVED = Promise.resolve();
 const NOTHING = new Uint8Array(0);
-const encoder = new TextEncoder();
-
-/** Turns what a caller wants to send into bytes; strings are sent as UTF-8. */
-export function to_bytes(name: string, data: unknown): Uint8Array {
-  if (data instanceof Uint8Array) return data;
-  if (typeof data === "string") return encoder.encode(data);
-  throw new TypeError(`"${name}" must be a Uint8Array or a string, got ${shown(data)}`);
-}
 
 /**
  * A connection with a write buffer; `writer.transport` is one.
@@ -150,11 +89,15 @@ export function to_bytes(name: string, data: unknown): Uint8Array {
  */
 export class Transport {
   readonly #loop: EventLoop;
-  readonly #conn: RawConn;
-  readonly #extra: ExtraInfo;
-  #state: "open" | "closing" | "closed" = "open";
+  #conn: RawConn;
+  readonly #socket: TransportSocket | null;
+  /** Held: `start_tls()` is at work, so what is written stays here until the connection is secure. */
+  #state: "open" | "held" | "closing" | "closed" = "open";
   /** `write_eof()`: asked for, then passed on once all before it has left. */
-  #eof: "no" | "asked" | "sent" = "no";
+  #eof: "no" | "asked" | "sending" | "sent" = "no";
+  #eof_asked = false;
+  /** The protocol's own end of the connection is under way. */
+  #says_goodbye = false;
 
   #queue: Uint8Array = NOTHING;
   #queued = 0;
@@ -179,10 +122,21 @@ export class Transport {
   });
   #drain_error: unknown = undefined;
   readonly #drained: Future<void>;
+  /** Those who wait until nothing is left to send. */
+  #flushes: Line<void> | null = null;
+  #bytes_written = 0;
+  #stalls = 0;
+  #peak_size = 0;
 
   /** What broke the connection for writing, and whether bytes were lost by it. */
   #error: unknown = undefined;
   #lost_bytes = false;
+  /** Seconds that a connection that says goodbye may take to close. */
+  #shutdown_timeout = DEFAULT_SSL_SHUTDOWN_TIMEOUT;
+  /** How to wait for the peer's end of data when closing. */
+  #discard: ((ended: () => void) => void) | null = null;
+  /** Ends a close that takes too long. */
+  #close_timer: TimerHandle | null = null;
   /** Those who wait until the connection is freed. */
   readonly #closings: Line<void> = new Line<void>({
     ready: () => true,
@@ -198,17 +152,29 @@ export class Transport {
    * @internal
    */
   _on_closed: (() => void) | null = null;
+  /**
+   * The name or address that it was connected to.
+   *
+   * @internal
+   */
+  _host: string | null = null;
+  /**
+   * Whether this is the side that was connected to.
+   *
+   * @internal
+   */
+  readonly _is_server_side: boolean;
 
   /**
    * Made by `open_connection()` and `start_server()`.
    *
    * @internal
    */
-  constructor(loop: EventLoop, conn: RawConn) {
+  constructor(loop: EventLoop, conn: RawConn, is_server_side: boolean = false) {
     this.#loop = loop;
     this.#conn = conn;
-    const socket = new TransportSocket(conn.localAddr, conn.remoteAddr);
-    this.#extra = { peername: socket.getpeername(), sockname: socket.getsockname(), socket, conn };
+    this.#socket = conn.localAddr === null ? null : new TransportSocket(conn.localAddr, conn.remoteAddr);
+    this._is_server_side = is_server_side;
     this.#drained = new Future({ loop });
     this.#drained.set_result(undefined);
     loop._resources.add(this);
@@ -226,8 +192,9 @@ export class Transport {
   /**
    * What is known of the connection.
    *
-   * @param name `"peername"`, `"sockname"`, `"socket"` or `"conn"`.
-   * @returns The value.
+   * @param name `"peername"`, `"sockname"`, `"socket"` or `"conn"`; with TLS also `"sslcontext"`, `"ssl_object"`,
+   * `"peercert"`, `"cipher"` and `"alpn_protocol"`.
+   * @returns The value; `null` for what this connection does not have.
    */
   get_extra_info<K extends keyof ExtraInfo>(name: K, fallback?: unknown): ExtraInfo[K];
   /**
@@ -239,7 +206,13 @@ export class Transport {
    */
   get_extra_info(name: string, fallback?: unknown): unknown;
   get_extra_info(name: string, fallback: unknown = null): unknown {
-    return Object.hasOwn(this.#extra, name) ? this.#extra[name as keyof ExtraInfo] : fallback;
+    const socket = this.#socket;
+    if (socket !== null) {
+      if (name === "peername") return socket.getpeername();
+      if (name === "sockname") return socket.getsockname();
+      if (name === "socket") return socket;
+    }
+    return this.#conn.get_extra_info?.(name) ?? (name === "conn" ? this.#conn : fallback);
   }
 
   /**
@@ -248,7 +221,7 @@ export class Transport {
    * @returns True after `close()` and `abort()`.
    */
   is_closing(): boolean {
-    return this.#state !== "open";
+    return this.#state === "closing" || this.#state === "closed";
   }
 
   /**
@@ -288,6 +261,15 @@ export class Transport {
     else if (this.#size <= low) this.#resume();
   }
 
+  /**
+   * What the writing side has done so far.
+   *
+   * @internal
+   */
+  get _statistics(): Omit<StreamStatistics, "bytes_read"> {
+    return { bytes_written: this.#bytes_written, stalls: this.#stalls, peak_buffer_size: this.#peak_size };
+  }
+
   // Reading
 
   /**
@@ -308,7 +290,7 @@ export class Transport {
   _ended_read(error: unknown): boolean {
     if (this.#state === "closed") return is_own_close(error);
     this.#error ??= error;
-    this.#lost_bytes = this.#size > 0;
+    this.#lost_bytes ||= this.#size > 0;
     this.#size = this.#queued = 0;
     this.#in_flight = null;
     this.#free();
@@ -335,9 +317,9 @@ export class Transport {
    */
   write(data: Uint8Array | string): void {
     const bytes = to_bytes("data", data);
-    if (this.#eof !== "no") throw new RuntimeError("Cannot call write() after write_eof()");
+    if (this.#eof_asked) throw new RuntimeError("Cannot call write() after write_eof()");
     if (bytes.length === 0) return;
-    if (this.#state !== "open" || this.#error !== undefined) {
+    if (this.is_closing() || this.#error !== undefined) {
       // As in asyncio, dropped without a word; the next drain() tells.
       if (this.#error !== undefined) this.#lost_bytes = true;
       return;
@@ -365,7 +347,7 @@ export class Transport {
 
   /** Offers the kernel what is queued, unless it still works on the write before. */
   #flush(): void {
-    if (this.#in_flight !== null || this.#queued === 0) return;
+    if (this.#in_flight !== null || this.#queued === 0 || this.#state === "held") return;
     this.#in_flight = this.#queue;
     this.#sent = 0;
     this.#sending = this.#queued;
@@ -389,6 +371,26 @@ export class Transport {
   }
 
   /**
+   * Waits until the kernel has taken all that was written.
+   *
+   * @returns A future; to cancel it loses nothing.
+   * @throws The connection's error, if it broke.
+   * @throws {ConnectionResetError} If it was closed.
+   */
+  flush(): Future<void> {
+    if (this.#error !== undefined || this.#state === "closed" || this.#size === 0) return this._drain();
+    this.#flush();
+    this.#flushes ??= new Line<void>({
+      ready: () => true,
+      take: () => {
+        if (this.#drain_error !== undefined) throw this.#drain_error;
+      },
+      left: () => {},
+    });
+    return new Place(this.#loop, this.#flushes);
+  }
+
+  /**
    * Tells whether `write_eof()` works here.
    *
    * @returns True.
@@ -399,20 +401,85 @@ export class Transport {
 
   /** Tells the peer that nothing more will come, once all has left. Doing it again does nothing. */
   write_eof(): void {
-    if (this.#state !== "open" || this.#eof !== "no") return;
+    if (this.is_closing() || this.#eof !== "no") return;
     this.#eof = "asked";
-    if (this.#size === 0) this.#send_eof();
-    else this.#flush();
+    this.#eof_asked = true;
+    this.#go_on();
   }
 
   // Ending
 
-  /** Frees the connection once all that was written has left. Closing again does nothing. */
+  /**
+   * Frees the connection once all that was written has left. Closing again does nothing. To a peer that does not read,
+   * bytes that were written may never leave; then it is `abort()` that frees it.
+   */
   close(): void {
+    this._close(undefined, null);
+  }
+
+  /**
+   * `close()` for a stream, which may linger.
+   *
+   * @param discard Reads and drops what comes, and calls back at the end.
+   * @internal
+   */
+  _close(options: CloseOptions | undefined, discard: ((ended: () => void) => void) | null): void {
+    check_options(options, ["linger"]);
+    const linger = options?.linger ?? 0;
+    check_number("linger", linger);
+    if (linger < 0) throw new RangeError(`"linger" must be 0 or more, got ${linger}`);
+    // During a handshake there is nothing that the peer would understand.
+    if (this.#state === "held") return this.abort();
     if (this.#state !== "open") return;
     this.#state = "closing";
-    if (this.#size === 0) this.#free();
-    else this.#flush();
+    if (linger > 0) this.#discard = discard;
+    // A peer that does not read, or does not answer, must not keep the connection for ever.
+    if (linger > 0) this.#limit_close(linger, () => this.abort());
+    else if (this.#conn.goodbye !== undefined) this.#limit_close(this.#shutdown_timeout, () => this.#give_up());
+    this.#go_on();
+  }
+
+  #limit_close(seconds: number, end: () => void): void {
+    if (seconds === Infinity) return;
+    const loop = this.#loop.is_closed() ? get_default_loop() : this.#loop;
+    this.#close_timer = loop._call_later(seconds, end);
+  }
+
+  /** The peer did not take what was left for it, not even the goodbye. */
+  #give_up(): void {
+    if (this.#size > 0) {
+      this.#error = new TimeoutError("SSL shutdown timed out");
+      this.#lost_bytes = true;
+    }
+    this.abort();
+  }
+
+  /** Goes on with what comes after the bytes, once they have left: the end of data, then the end of the connection. */
+  #go_on(): void {
+    if (this.#size > 0) return this.#flush();
+    if (this.#eof === "asked") return this.#send_eof();
+    if (this.#state !== "closing" || this.#eof === "sending" || this.#says_goodbye) return;
+    // What is broken has no orderly end.
+    if (this.#error !== undefined) return this.#free();
+    const discard = this.#discard;
+    if (discard !== null) {
+      if (this.#eof === "no") return this.#send_eof();
+      return discard(() => this.#close_now());
+    }
+    if (this.#conn.goodbye === undefined) return this.#free();
+    this.#says_goodbye = true;
+    // Nobody waits for the peer any more once the loop is closed: a process must end.
+    const goodbye = this.#loop.is_closed() ? this.#conn.closeWrite() : this.#conn.goodbye();
+    goodbye.then(
+      () => this.#close_now(),
+      (error) => {
+        if (this.#state === "closing") this.#loop._deliver(this.#break, error);
+      },
+    );
+  }
+
+  #close_now(): void {
+    if (this.#state === "closing") this.#free();
   }
 
   /** Frees the connection at once; what the kernel has not taken is dropped. */
@@ -433,9 +500,43 @@ export class Transport {
     return this.#lost_bytes ? this.#failed(this.#error) : this.#drained;
   }
 
+  // TLS
+
+  /**
+   * Keeps what is written from now on until the connection is secure, and gives the connection to whoever makes it so.
+   *
+   * @internal
+   */
+  _hold(): RawConn {
+    if (this.#state !== "open") throw new RuntimeError(`Cannot start TLS: the connection is ${this.#state}`);
+    if (this.#eof !== "no") throw new RuntimeError("Cannot start TLS: write_eof() was called");
+    this.#state = "held";
+    return this.#conn;
+  }
+
+  /**
+   * Goes on over a connection that is now secure.
+   *
+   * @param conn The connection, which belongs to the transport from now on.
+   * @param shutdown_timeout Seconds that its end may take.
+   * @internal
+   */
+  _secured(conn: RawConn, shutdown_timeout: number): void {
+    if (this.#state !== "held") return conn.close();
+    this.#conn = conn;
+    this.#state = "open";
+    this._set_shutdown_timeout(shutdown_timeout);
+    this.#go_on();
+  }
+
+  /** @internal */
+  _set_shutdown_timeout(seconds: number): void {
+    this.#shutdown_timeout = seconds;
+  }
+
   /** @ignore */
   [INSPECT](): string {
-    return `<Transport ${this.#state} to ${String(this.#extra.peername)} buffered=${this.#size}>`;
+    return `<Transport ${this.#state} to ${String(this.#socket?.getpeername() ?? null)} buffered=${this.#size}>`;
   }
 
   // Most writes are followed by a drain(), which leaves nothing to do: only a microtask later the loop is asked.
@@ -462,7 +563,11 @@ export class Transport {
     this.#queue.set(bytes, this.#queued);
     this.#queued = needed;
     this.#size += bytes.length;
-    if (this.#size > this.#high) this.#paused = true;
+    if (this.#size > this.#peak_size) this.#peak_size = this.#size;
+    if (this.#size > this.#high && !this.#paused) {
+      this.#paused = true;
+      this.#stalls++;
+    }
   }
 
   #send(): void {
@@ -475,6 +580,7 @@ export class Transport {
     if (array === null) return;
     this.#size -= count;
     this.#sent += count;
+    this.#bytes_written += count;
     if (this.#sent < this.#sending) {
       this.#send();
     } else {
@@ -487,8 +593,8 @@ export class Transport {
     }
     if (this.#paused && this.#size <= this.#low) this.#loop._deliver(this.#resume_step, undefined);
     if (this.#size > 0) return;
-    if (this.#eof === "asked") this.#send_eof();
-    else if (this.#state === "closing") this.#free();
+    if (this.#flushes !== null) this.#flushes.wake_all();
+    if (this.#eof === "asked" || this.#state === "closing") this.#go_on();
   };
 
   readonly #on_write_error = (error: unknown): void => {
@@ -507,9 +613,12 @@ export class Transport {
   };
 
   #send_eof(): void {
-    this.#eof = "sent";
+    if (this.#state === "held") return;
+    this.#eof = "sending";
     const go_on = () => {
-      if (this.#state === "closing") this.#free();
+      if (this.#state === "closed") return;
+      this.#eof = "sent";
+      this.#go_on();
     };
     // A peer that is gone needs no word; whoever writes or reads hears of it.
     this.#conn.closeWrite().then(go_on, go_on);
@@ -525,6 +634,7 @@ export class Transport {
   #fail_drains(error: unknown): void {
     this.#drain_error = error;
     this.#resume();
+    this.#flushes?.wake_all();
   }
 
   #failed(error: unknown): Future<void> {
@@ -535,6 +645,7 @@ export class Transport {
 
   #free(): void {
     this.#state = "closed";
+    this.#close_timer?.cancel();
     this.#loop._resources.delete(this);
     try {
       this.#conn.close();

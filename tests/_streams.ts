@@ -76,7 +76,7 @@ export async function with_pair(body: (client: Streams, server: Streams) => Prom
     await body(client, (await accepted).streams);
   } finally {
     client[1].transport.abort();
-    await server[Symbol.asyncDispose]();
+    await server.shutdown({ timeout: 0 });
   }
 }
 

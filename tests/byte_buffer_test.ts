@@ -54,6 +54,33 @@ Deno.test("ByteBuffer.find() does not see bytes beyond its end", () => {
   assertEquals(buffer.find([bytes("\n")], 0), null);
 });
 
+Deno.test("ByteBuffer.prepend() puts bytes in front, and writes over none that were handed out", () => {
+  const buffer = new ByteBuffer();
+  buffer.append(pattern(4096));
+  const taken = buffer.take(2000);
+  buffer.prepend(bytes("cd"));
+  buffer.prepend(bytes("ab"));
+  assert(same_bytes(taken, pattern(4096).subarray(0, 2000)));
+  assertEquals(text(buffer.take(4)), "abcd");
+  assert(same_bytes(buffer.take(2096), pattern(4096).subarray(2000)));
+});
+
+Deno.test("ByteBuffer.abandon() has nothing to do any more with an array that is lent", () => {
+  const buffer = new ByteBuffer();
+  const lent = buffer.lend(100);
+  buffer.abandon();
+  buffer.append(bytes("abc"));
+  lent.fill(0);
+  assertEquals(text(buffer.take(3)), "abc");
+});
+
+Deno.test("ByteBuffer.find() looks no further than it is told", () => {
+  const buffer = new ByteBuffer();
+  buffer.append(bytes("abc\n"));
+  assertEquals(buffer.find([bytes("\n")], 0, 3), null);
+  assertEquals(buffer.find([bytes("\n")], 0, 4), { start: 3, end: 4 });
+});
+
 const FIND_CASES: [content: string, separators: string[], from: number, found: [number, number] | null][] = [
   ["abc", ["b"], 0, [1, 2]],
   ["abc", ["b"], 2, null],
@@ -105,6 +132,14 @@ Deno.test("ByteBuffer does what a plain array would, in any order of calls", () 
     fc.record({ kind: fc.constant("lend" as const), size: fc.integer({ min: 1, max: 5000 }) }),
     fc.record({ kind: fc.constant("commit" as const), data: few }),
     fc.record({ kind: fc.constant("shrink" as const) }),
+    fc.record({ kind: fc.constant("prepend" as const), data: few }),
+    fc.record({ kind: fc.constant("prepend" as const), data: fc.constant(pattern(3000)) }),
+    fc.record({
+      kind: fc.constant("cut" as const),
+      from: fc.integer({ min: 0, max: 4 }),
+      to: fc.integer({ min: 0, max: 4 }),
+    }),
+    fc.record({ kind: fc.constant("peek" as const), share: fc.integer({ min: 0, max: 4 }) }),
     fc.record({
       kind: fc.constant("find" as const),
       separators: fc.array(fc.uint8Array({ max: 2, minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 }),
@@ -126,6 +161,19 @@ Deno.test("ByteBuffer does what a plain array would, in any order of calls", () 
           if (step.kind === "skip") buffer.skip(count);
           else taken.push([buffer.take(count), model.content.slice(0, count)]);
           model.content = model.content.slice(count);
+        } else if (step.kind === "prepend") {
+          buffer.prepend(step.data);
+          model.content = joined([step.data, model.content]);
+        } else if (step.kind === "cut") {
+          const [from, to] = [Math.min(step.from, step.to), Math.max(step.from, step.to)].map((share) =>
+            Math.floor((model.content.length * share) / 4)
+          );
+          buffer.cut(from, to);
+          model.content = joined([model.content.slice(0, from), model.content.slice(to)]);
+        } else if (step.kind === "peek") {
+          const count = Math.floor((model.content.length * step.share) / 4);
+          taken.push([buffer.peek(count), model.content.slice(0, count)]);
+          if (count > 0) assertEquals(buffer.byte_at(count - 1), model.content[count - 1]);
         } else if (step.kind === "lend") {
           if (model.lent !== null) continue;
           model.lent = buffer.lend(step.size);

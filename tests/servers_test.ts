@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import type { RawConn, RawListener } from "../lib/_deno.ts";
-import { Server } from "../lib/servers.ts";
+import { SYSTEM_NETWORK } from "../lib/_deno_net.ts";
 import { collect_reports, error_of, run_virtual } from "./_helpers.ts";
 import { bytes, FakeConn, for_turns, LOOPBACK, MIB, port_of, read_all, text, until } from "./_streams.ts";
 
@@ -387,22 +387,28 @@ Deno.test("start_server() refuses wrong arguments by name and value", () => {
   // deno-lint-ignore no-explicit-any
   const start = asyncio.start_server as (...args: any[]) => unknown;
   const cases: [unknown[], new () => Error, string][] = [
-    [[null, LOOPBACK, 0], TypeError, '"client_connected_cb" must be a function, got null'],
+    [[undefined, LOOPBACK, 0], TypeError, '"client_connected_cb" must be a function, got undefined'],
     [[echo, 5, 0], TypeError, '"host" must be a string or null, got 5'],
     [[echo, [LOOPBACK, 5], 0], TypeError, '"host" must be a string or null, got 5'],
     [[echo, LOOPBACK, -1], RangeError, '"port" must be a whole number from 0 to 65535, got -1'],
     [[echo, LOOPBACK, 65536], RangeError, '"port" must be a whole number from 0 to 65535, got 65536'],
     [[echo, LOOPBACK], TypeError, '"port" must be a number, got undefined'],
     [
-      [echo, LOOPBACK, 0, { ssl: {} }],
+      [echo, LOOPBACK, 0, { keep_alive: true }],
       TypeError,
-      'Unknown option "ssl": known are "limit", "backlog", "start_serving"',
+      'Unknown option "keep_alive": known are "limit", "backlog", "ssl"',
     ],
     [[echo, LOOPBACK, 0, { limit: -1 }], RangeError, '"limit" must be above 0, got -1'],
     [[echo, LOOPBACK, 0, { backlog: 0 }], RangeError, '"backlog" must be 1 or more, got 0'],
     [[echo, LOOPBACK, 0, { backlog: "5" }], TypeError, '"backlog" must be a number, got "5"'],
+    [[echo, LOOPBACK, 0, { max_connections: 0 }], RangeError, '"max_connections" must be 1 or more, got 0'],
+    [[echo, LOOPBACK, 0, { family: 4 }], TypeError, '"family" must be "AF_INET" or "AF_INET6", got 4'],
+    [[echo, LOOPBACK, 0, { reuse_port: 1 }], TypeError, '"reuse_port" must be a boolean, got 1'],
+    [[echo, LOOPBACK, 0, { start_serving: 1 }], TypeError, '"start_serving" must be a boolean, got 1'],
   ];
-  for (const [args, error_class, message] of cases) assertThrows(() => start(...args), error_class, message);
+  for (const [args, error_class, message] of cases) {
+    assertThrows(() => start(...args), error_class, message, Deno.inspect(args));
+  }
 });
 
 // Failing accepts
@@ -435,6 +441,15 @@ class FakeListener implements RawListener {
   }
 }
 
+/** A server of the running loop that accepts from the test's listener. */
+async function serve_fake(
+  listener: FakeListener,
+  callback: asyncio.ClientConnectedCallback = () => {},
+): Promise<asyncio.Server> {
+  Object.assign(asyncio.get_running_loop(), { _network: { ...SYSTEM_NETWORK, listen_tcp: () => listener } });
+  return await asyncio.start_server(callback, LOOPBACK, 0);
+}
+
 function too_many_files(): Error {
   return Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
 }
@@ -443,9 +458,8 @@ Deno.test("a server that runs out of descriptors reports it, waits a second, and
   await run_virtual(async () => {
     const reports = collect_reports();
     const listener = new FakeListener();
-    const accepted: asyncio.Transport[] = [];
-    const server = new Server(asyncio.get_running_loop(), [listener], (transport) => accepted.push(transport));
-    await server.start_serving();
+    const accepted: asyncio.StreamWriter[] = [];
+    const server = await serve_fake(listener, (_reader, writer) => accepted.push(writer));
     for (let i = 0; i < 3; i++) {
       await listener.fail(too_many_files());
       await asyncio.sleep(1.5);
@@ -453,6 +467,7 @@ Deno.test("a server that runs out of descriptors reports it, waits a second, and
     assertEquals(listener.asked, [0, 1, 2.5, 4]);
     assertEquals(reports.map((report) => report.message), Array(3).fill("Exception in accept()"));
     await listener.answer(new FakeConn());
+    await for_turns(2);
     assertEquals(accepted.length, 1);
     server.close();
     accepted[0].close();
@@ -464,8 +479,7 @@ Deno.test("a connection that was gone before it was accepted does not pause the 
   await run_virtual(async () => {
     const reports = collect_reports();
     const listener = new FakeListener();
-    const server = new Server(asyncio.get_running_loop(), [listener], () => {});
-    await server.start_serving();
+    const server = await serve_fake(listener);
     await listener.fail(new asyncio.ConnectionAbortedError("gone"));
     assertEquals(listener.asked, [0, 0]);
     assertEquals(reports.length, 1);
@@ -479,8 +493,7 @@ Deno.test("a server that is closed while it pauses does not wait for the pause t
     collect_reports();
     const loop = asyncio.get_running_loop();
     const listener = new FakeListener();
-    const server = new Server(loop, [listener], () => {});
-    await server.start_serving();
+    const server = await serve_fake(listener);
     await listener.fail(too_many_files());
     server.close();
     await server.wait_closed();
@@ -493,8 +506,7 @@ Deno.test("a connection that arrives while the server closes is closed unseen", 
   await run_virtual(async () => {
     const listener = new FakeListener();
     let seen = 0;
-    const server = new Server(asyncio.get_running_loop(), [listener], () => seen++);
-    await server.start_serving();
+    const server = await serve_fake(listener, () => seen++);
     const conn = new FakeConn();
     const answering = listener.answer(conn);
     server.close();

@@ -306,3 +306,50 @@ Deno.test("a large stream over TCP, read in pieces with tiny timeouts, arrives b
     assertEquals(text(joined(got)) === text(data), true);
   });
 });
+
+Deno.test("peek() and unread() between reads that are cancelled lose no byte, double none and keep the order", async () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("peek" as const), size: fc.integer({ min: 0, max: 12 }) }),
+    fc.record({ kind: fc.constant("unread" as const), size: fc.integer({ min: 0, max: 12 }) }),
+    fc.record({ kind: fc.constant("read" as const), read: read_kind, moment: fc.integer({ min: 0, max: 3 }) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(chunks, fc.array(step, { maxLength: 25 }), async ({ whole, parts }, steps) => {
+      await run_virtual(async () => {
+        const reader = new asyncio.StreamReader();
+        const feeding = asyncio.create_task(async () => {
+          for (const { data, delay } of parts) {
+            await asyncio.sleep(delay);
+            reader.feed_data(data);
+          }
+          reader.feed_eof();
+        });
+        let got = "";
+        for (const step of steps) {
+          if (step.kind === "unread") {
+            const from = Math.max(0, got.length - step.size);
+            reader.unread(got.slice(from));
+            got = got.slice(0, from);
+            continue;
+          }
+          try {
+            if (step.kind === "peek") {
+              const seen = text(await asyncio.wait_for(reader.peek(step.size), 1));
+              assert(whole.startsWith(got + seen) && seen.length <= step.size);
+              assert(seen !== "" || step.size === 0 || reader.at_eof());
+            } else {
+              got += (await outcome_of(asyncio.wait_for(start(reader, step.read), step.moment))).got;
+            }
+          } catch (error) {
+            if (!(error instanceof asyncio.TimeoutError)) throw error;
+          }
+        }
+        await feeding;
+        await reader.wait_eof();
+        assertEquals(reader.buffered, bytes(whole.slice(got.length)).length);
+        assertEquals(got + text(await reader.read()), whole);
+      });
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import { collect_reports, error_of } from "./_helpers.ts";
-import { bytes, for_turns, MIB, pattern, same_bytes, text, until, with_node_peer } from "./_streams.ts";
+import { bytes, for_turns, MIB, pattern, same_bytes, text, until, with_node_peer, with_pair } from "./_streams.ts";
 
 function fed(...chunks: string[]): asyncio.StreamReader {
   const reader = new asyncio.StreamReader();
@@ -213,6 +213,319 @@ Deno.test("StreamReader.readuntil() goes beyond no limit when the limit is Infin
   assertEquals((await reading).length, MIB + 1);
 });
 
+Deno.test("StreamReader.readline() and readuntil() take a limit of their own, and the reader's otherwise", async () => {
+  const reader = new asyncio.StreamReader({ limit: 3 });
+  reader.feed_data("abcdef\nabcdef;");
+  for (const options of [undefined, {}, { limit: undefined }]) {
+    assertInstanceOf(await error_of(reader.readline(options)), asyncio.LimitOverrunError);
+  }
+  assertInstanceOf(await error_of(reader.readline({ limit: 5 })), asyncio.LimitOverrunError);
+  assertEquals(text(await reader.readline({ limit: 6 })), "abcdef\n");
+  assertInstanceOf(await error_of(reader.readuntil(";")), asyncio.LimitOverrunError);
+  assertEquals(text(await reader.readuntil(";", { limit: Infinity })), "abcdef;");
+});
+
+// peek() and unread()
+
+Deno.test("StreamReader.peek(n) gives what is there, up to n, and leaves it", async () => {
+  const reader = fed("hello");
+  assertEquals(text(await reader.peek(3)), "hel");
+  assertEquals(text(await reader.peek(100)), "hello");
+  assertEquals(reader.buffered, 5);
+  assertEquals(text(await reader.read(10)), "hello");
+  reader.feed_eof();
+  assertEquals((await reader.peek(1)).length, 0);
+});
+
+Deno.test("StreamReader.peek(n) waits until something has come, or as much as at_least says", async () => {
+  const reader = fed();
+  const looking = reader.peek(5);
+  await for_turns(2);
+  assert(!looking.done());
+  reader.feed_data("ab");
+  assertEquals(text(await looking), "ab");
+  const longer = reader.peek(5, { at_least: 4 });
+  reader.feed_data("c");
+  await for_turns(2);
+  assert(!longer.done());
+  reader.feed_data("def");
+  assertEquals(text(await longer), "abcde");
+  const beyond = reader.peek(10, { at_least: 10 });
+  reader.feed_eof();
+  assertEquals(text(await beyond), "abcdef");
+});
+
+Deno.test("StreamReader.peek(0) gives no bytes at once", async () => {
+  assertEquals((await fed().peek(0)).length, 0);
+});
+
+Deno.test("what StreamReader.peek() gives is a copy", async () => {
+  const reader = fed("a".repeat(5000));
+  (await reader.peek(5000)).fill(0);
+  assertEquals(text(await reader.read(5000)), "a".repeat(5000));
+});
+
+Deno.test("StreamReader.peek() throws the connection's error if too little came before it", async () => {
+  const reader = fed("ab");
+  const broken = new Error("broken");
+  reader.set_exception(broken);
+  assertEquals(text(await reader.peek(5)), "ab");
+  assertStrictEquals(await error_of(reader.peek(5, { at_least: 3 })), broken);
+});
+
+Deno.test("StreamReader.unread() puts bytes in front, also at the end of the stream", async () => {
+  const reader = fed("cd");
+  reader.unread("b");
+  reader.unread(bytes("a"));
+  reader.unread("");
+  assertEquals(reader.buffered, 4);
+  reader.feed_eof();
+  assertEquals(text(await reader.read()), "abcd");
+  assert(reader.at_eof());
+  reader.unread("again");
+  assert(!reader.at_eof());
+  assertEquals(text(await reader.readline()), "again");
+  assert(reader.at_eof());
+});
+
+Deno.test("StreamReader.unread() copies what it is given", async () => {
+  const reader = fed();
+  const data = bytes("abc");
+  reader.unread(data);
+  data.fill(0);
+  assertEquals(text(await reader.read(3)), "abc");
+});
+
+Deno.test("StreamReader.unread() is found by a read that waits, although it has looked further already", async () => {
+  const reader = fed("abc");
+  const reading = reader.readline();
+  await for_turns(1);
+  reader.unread("x\n");
+  assertEquals(text(await reading), "x\n");
+  const lines = reader.lines();
+  const next = lines.next();
+  await for_turns(1);
+  reader.unread("y\n");
+  assertEquals(text((await next).value!), "y");
+  assertEquals(reader.buffered, 3);
+});
+
+// wait_eof()
+
+Deno.test("StreamReader.wait_eof() resolves at the end, for everybody, and leaves the bytes", async () => {
+  const reader = fed("abc");
+  const waiting = [reader.wait_eof(), reader.wait_eof()];
+  await for_turns(2);
+  assert(!waiting[0].done());
+  const reading = reader.readexactly(5);
+  reader.feed_data("de");
+  assertEquals(text(await reading), "abcde");
+  reader.feed_data("rest");
+  reader.feed_eof();
+  await asyncio.gather(...waiting);
+  await reader.wait_eof();
+  assertEquals(text(await reader.read()), "rest");
+});
+
+Deno.test("StreamReader.wait_eof() throws the error that ends the stream, before or after", async () => {
+  const reader = fed("abc");
+  const waiting = reader.wait_eof();
+  const broken = new Error("broken");
+  reader.set_exception(broken);
+  assertStrictEquals(await error_of(waiting), broken);
+  assertStrictEquals(await error_of(reader.wait_eof()), broken);
+  assertEquals(text(await reader.read(3)), "abc");
+});
+
+Deno.test("StreamReader.wait_eof() notices the end of a connection that nobody reads from", async () => {
+  await with_pair(async ([_, writer], [reader]) => {
+    const waiting = reader.wait_eof();
+    writer.write("last words");
+    await writer.drain();
+    await until(() => reader.buffered === 10, "the bytes have come");
+    assert(!waiting.done() && !reader.at_eof());
+    writer.close();
+    await waiting;
+    assertEquals(text(await reader.read()), "last words");
+    assert(reader.at_eof());
+  });
+});
+
+Deno.test("StreamReader.wait_eof() reads ahead up to the limit, and goes on when somebody reads", async () => {
+  await with_pair(async ([_, writer], [reader]) => {
+    const size = 4 * MIB;
+    const waiting = reader.wait_eof();
+    writer.write(new Uint8Array(size));
+    writer.close();
+    await until(() => reader.buffered >= 64 * 1024, "the limit is reached");
+    await for_turns(20);
+    assert(reader.buffered <= 64 * 1024 + 512 * 1024, String(reader.buffered));
+    let count = 0;
+    while (count < size) {
+      // What is buffered is read without a read of the system; the rest comes by reading ahead.
+      await until(() => reader.buffered > 0, "more has come");
+      count += (await reader.read(reader.buffered)).length;
+    }
+    await waiting;
+  });
+});
+
+Deno.test("a cancelled StreamReader.wait_eof() loses nothing", async () => {
+  await with_pair(async ([_, writer], [reader]) => {
+    const waiting = reader.wait_eof();
+    await for_turns(2);
+    waiting.cancel();
+    await assertRejects(() => waiting.then(), asyncio.CancelledError);
+    writer.write("abc\n");
+    assertEquals(text(await reader.readline()), "abc\n");
+    writer.close();
+    await asyncio.wait_for(reader.wait_eof(), 5);
+  });
+});
+
+// What other rooms of the library need
+
+/** A source whose every read a test answers. */
+class FakeSource {
+  readonly reads: { array: Uint8Array; resolve: (count: number | null) => void; reject: (error: unknown) => void }[] =
+    [];
+
+  _read(array: Uint8Array): Promise<number | null> {
+    return new Promise((resolve, reject) => this.reads.push({ array, resolve, reject }));
+  }
+
+  _ended_read(error: unknown): boolean {
+    return error === "own close";
+  }
+
+  async answer(data: string | null): Promise<void> {
+    const { array, resolve } = this.reads.shift()!;
+    if (data !== null) array.set(bytes(data));
+    resolve(data?.length ?? null);
+    await for_turns(1);
+  }
+}
+
+function sourced(): [asyncio.StreamReader, FakeSource] {
+  const reader = new asyncio.StreamReader();
+  const source = new FakeSource();
+  reader._set_source(source);
+  return [reader, source];
+}
+
+Deno.test("StreamReader._hand_over() gives nothing if nothing is in flight", async () => {
+  const [reader, source] = sourced();
+  assertEquals(reader._hand_over(), null);
+  const reading = reader.read(10);
+  await source.answer("ab");
+  await reading;
+  assertEquals(reader._hand_over(), null);
+});
+
+Deno.test("StreamReader._hand_over() gives the read in flight, and the next one goes to the new source", async () => {
+  for (const answer of ["secret", null]) {
+    const [reader, source] = sourced();
+    reader.read(10).cancel();
+    const handed = reader._hand_over()!;
+    const next = new FakeSource();
+    reader._set_source(next);
+    const reading = reader.read(10);
+    assertEquals([source.reads.length, next.reads.length], [1, 1]);
+    await next.answer("new");
+    assertEquals(text(await reading), "new");
+    const another = reader.read(10);
+    await source.answer(answer);
+    const bytes = await handed;
+    assertEquals(bytes === null ? null : text(bytes), answer);
+    await next.answer("more");
+    assertEquals(text(await another), "more");
+    assertEquals(reader._hand_over(), null);
+  }
+});
+
+Deno.test("StreamReader._hand_over() gives the error of the read in flight, or the end if it was one", async () => {
+  const [reader, source] = sourced();
+  reader.read(10).cancel();
+  const handed = reader._hand_over()!;
+  const broken = new Error("broken");
+  source.reads[0].reject(broken);
+  assertStrictEquals(await error_of(handed), broken);
+  assertEquals(reader.exception(), null);
+  reader.read(10).cancel();
+  const other = reader._hand_over()!;
+  source.reads[1].reject("own close");
+  assertEquals(await other, null);
+});
+
+Deno.test("StreamReader._hand_over() refuses while somebody waits, and with bytes in the buffer", async () => {
+  const [reader, source] = sourced();
+  const reading = reader.readline();
+  const refusal = "Cannot start TLS: a call is waiting for incoming data, in readline()";
+  assertThrows(() => reader._hand_over(), asyncio.RuntimeError, refusal);
+  assertThrows(() => reader._check_no_input(), asyncio.RuntimeError, refusal);
+  await source.answer("ab\ncd");
+  assertEquals(text(await reading), "ab\n");
+  assertThrows(
+    () => reader._hand_over(),
+    asyncio.RuntimeError,
+    "Cannot start TLS: 2 bytes that came before it are in the reader's buffer",
+  );
+  await reader.read(2);
+  reader._check_no_input();
+  assertEquals(reader._bytes_read, 5);
+  const waiting = reader.wait_eof();
+  assertThrows(() => reader._hand_over(), asyncio.RuntimeError, "in wait_eof()");
+  waiting.cancel();
+  await for_turns(1);
+  assert(reader._hand_over() !== null);
+});
+
+Deno.test("StreamReader._discard() drops all that is there and comes, and tells of the end once", async () => {
+  const [reader, source] = sourced();
+  const reading = reader.readexactly(5);
+  await source.answer("ab");
+  let ended = 0;
+  reader._discard(() => ended++);
+  const error = await error_of(reading);
+  assertInstanceOf(error, asyncio.IncompleteReadError);
+  assertEquals([error.partial.length, reader.buffered], [0, 0]);
+  for (let i = 0; i < 5; i++) await source.answer("more");
+  reader.feed_data("fed");
+  reader.unread("back");
+  assertEquals([reader.buffered, ended], [0, 0]);
+  assertEquals((await reader.read()).length, 0);
+  assertEquals((await reader.readline()).length, 0);
+  await source.answer(null);
+  assertEquals([ended, source.reads.length, reader.at_eof()], [1, 0, true]);
+  reader.feed_eof();
+  assertEquals(ended, 1);
+});
+
+Deno.test("StreamReader._discard() tells of the end at once if it has come, and of an error", async () => {
+  let ended = 0;
+  const at_end = fed("abc");
+  at_end.feed_eof();
+  at_end._discard(() => ended++);
+  assertEquals([ended, at_end.buffered], [1, 0]);
+  const [reader, source] = sourced();
+  reader._discard(() => ended++);
+  source.reads[0].reject(new Error("broken"));
+  await for_turns(1);
+  assertEquals(ended, 2);
+  assertEquals((await reader.read()).length, 0);
+});
+
+Deno.test("StreamReader._discard() takes what a large peer sends, without keeping it", async () => {
+  await with_pair(async ([_, writer], [reader]) => {
+    writer.write(new Uint8Array(8 * MIB));
+    writer.close();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    reader._discard(resolve);
+    await promise;
+    assertEquals(reader.buffered, 0);
+  });
+});
+
 // The end and errors
 
 Deno.test("StreamReader.at_eof() is true once the end has come and all was read", async () => {
@@ -403,6 +716,17 @@ Deno.test("StreamReader's argument errors name the argument and the value", () =
     [() => reader.readuntil([]), RangeError, "Separator should contain at least one element"],
     [() => reader.readuntil(["a", ""]), RangeError, "Separator should be at least one-byte string"],
     [() => reader.readuntil(10), TypeError, '"separator" must be a Uint8Array or a string, got 10'],
+    [() => reader.readline({ limit: -1 }), RangeError, '"limit" must be above 0, got -1'],
+    [() => reader.readline({ limit: null }), TypeError, '"limit" must be a number, got null'],
+    [() => reader.readline(5), TypeError, '"options" must be an object, got 5'],
+    [() => reader.readuntil("x", { limit: NaN }), RangeError, '"limit" must not be NaN'],
+    [() => reader.readuntil("x", { limits: 5 }), TypeError, 'Unknown option "limits": known are "limit"'],
+    [() => reader.peek(), TypeError, '"n" must be a number, got undefined'],
+    [() => reader.peek(-1), RangeError, '"n" must be 0 or more, got -1'],
+    [() => reader.peek(1.5), RangeError, '"n" must be a whole number, got 1.5'],
+    [() => reader.peek(3, { at_least: 4 }), RangeError, '"at_least" must be 1 to "n", which is 3, got 4'],
+    [() => reader.peek(3, { at_least: 0 }), RangeError, '"at_least" must be 1 to "n", which is 3, got 0'],
+    [() => reader.unread(5), TypeError, '"data" must be a Uint8Array or a string, got 5'],
     [() => reader.feed_data([1]), TypeError, '"data" must be a Uint8Array or a string, got [object Array]'],
     [() => reader.set_exception(null), TypeError, '"exception" must be an error, got null'],
     [() => new asyncio.StreamReader({ limit: 0 }), RangeError, '"limit" must be above 0, got 0'],
@@ -477,4 +801,27 @@ Deno.test("StreamReader.readexactly() of many small pieces out of a large buffer
       if (at === 0) assert(same_bytes(piece, data.subarray(0, 64)));
     }
   }, 8 * MIB);
+});
+
+Deno.test("StreamReader.unread() of many small pieces costs the same for each, whatever is buffered", async () => {
+  await assert_linear((size) => {
+    const reader = new asyncio.StreamReader();
+    reader.feed_data(new Uint8Array(size));
+    for (let i = 0; i < size; i += 64) reader.unread(new Uint8Array(64));
+    assertEquals(reader.buffered, 2 * size);
+    return Promise.resolve();
+  }, MIB / 2);
+});
+
+Deno.test("StreamReader.unread() in turn with reads and new data costs the same for each", async () => {
+  await assert_linear(async (size) => {
+    const reader = new asyncio.StreamReader();
+    reader.feed_data(new Uint8Array(size));
+    for (let i = 0; i < size; i += 512) {
+      const piece = await reader.readexactly(64 + i % 64);
+      reader.unread(piece.subarray(32));
+      reader.feed_data(piece.subarray(0, 32));
+    }
+    assertEquals(reader.buffered, size);
+  }, MIB / 2);
 });

@@ -95,6 +95,8 @@ Deno.test("write_eof() twice, or after close(), does nothing", async () => {
   assertEquals(conn.calls, ["closeWrite"]);
   transport.close();
   transport.write_eof();
+  // The end of data leaves before the connection does.
+  await for_turns(1);
   assertEquals(conn.calls, ["closeWrite", "close"]);
   const closed = new FakeConn();
   const other = transport_over(closed);
@@ -621,7 +623,19 @@ Deno.test("open_connection() refuses wrong arguments by name and value", () => {
   // deno-lint-ignore no-explicit-any
   const open = asyncio.open_connection as (...args: any[]) => unknown;
   const cases: [unknown[], new () => Error, string][] = [
-    [[LOOPBACK, 1, { ssl: true }], TypeError, 'Unknown option "ssl": known are "limit", "signal"'],
+    [[LOOPBACK, 1, { flags: 1 }], TypeError, 'Unknown option "flags": known are "limit", "ssl"'],
+    [[LOOPBACK, 1, { family: 4 }], TypeError, '"family" must be "AF_INET" or "AF_INET6", got 4'],
+    [[LOOPBACK, 1, { interleave: -1 }], RangeError, '"interleave" must be 0 or more, got -1'],
+    [[LOOPBACK, 1, { happy_eyeballs_delay: "1" }], TypeError, '"happy_eyeballs_delay" must be a number, got "1"'],
+    [[LOOPBACK, 1, { all_errors: 1 }], TypeError, '"all_errors" must be a boolean, got 1'],
+    [[LOOPBACK, 1, { timeout: -1 }], RangeError, '"timeout" must be 0 or more, got -1'],
+    [[LOOPBACK, 1, { sock: {} }], TypeError, '"sock" must have read(), write(), closeWrite() and close(), got'],
+    [
+      [LOOPBACK, 1, { local_addr: ["127.0.0.2", 0] }],
+      Deno.errors.NotSupported,
+      'Cannot connect from "local_addr" [object Array]: Deno chooses the local address',
+    ],
+    [[], RangeError, "host and port was not specified and no sock specified"],
     [[LOOPBACK, 1, null], TypeError, '"options" must be an object, got null'],
     [[LOOPBACK, 1, { limit: 0 }], RangeError, '"limit" must be above 0, got 0'],
     [[LOOPBACK, 1, { signal: 5 }], TypeError, '"signal" must be an AbortSignal, got 5'],

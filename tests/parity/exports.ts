@@ -26,6 +26,9 @@ export const ABSENT: readonly Group[] = [
       "WriteTransport",
       "EventLoop.create_connection",
       "EventLoop.create_server",
+      "EventLoop.create_unix_connection",
+      "EventLoop.create_unix_server",
+      "EventLoop.start_tls",
       "EventLoop.connect_accepted_socket",
       "EventLoop.connect_read_pipe",
       "EventLoop.connect_write_pipe",
@@ -41,16 +44,6 @@ export const ABSENT: readonly Group[] = [
   {
     why: "not there yet: datagrams",
     names: ["DatagramProtocol", "DatagramTransport", "EventLoop.create_datagram_endpoint"],
-  },
-  { why: "not there yet: TLS", names: ["EventLoop.start_tls", "StreamWriter.start_tls"] },
-  {
-    why: "not there yet: unix sockets",
-    names: [
-      "open_unix_connection",
-      "start_unix_server",
-      "EventLoop.create_unix_connection",
-      "EventLoop.create_unix_server",
-    ],
   },
   {
     why: "not there yet: subprocesses",
@@ -176,6 +169,12 @@ export const ADDED: readonly Group[] = [
   },
   { why: "asyncio, where it is in a module of its own", names: ["TransportSocket"] },
   { why: "this library: Python's `async with` and `async def`", names: ["Coroutine", "async_with", "coroutine"] },
+  { why: "this library: frames, and Python's `struct`, for what streams carry", names: ["pack_frame", "pack_struct"] },
+  {
+    why: "this library: from stream to stream, and the streams of the process, which take more steps in asyncio",
+    names: ["pipe", "stdio"],
+  },
+  { why: "this library: streams in memory for tests, as Trio's `testing`", names: ["testing"] },
   { why: "this library: a clock for tests, as Trio's MockClock", names: ["VirtualClock"] },
   {
     why: "AnyIO and Trio: cancel scopes",

@@ -1,0 +1,292 @@
+/**
+ * The questions that a `StreamReader` is asked, each with what it takes out of the buffer as its answer.
+ *
+ * @module
+ */
+
+import type { ByteBuffer } from "./_byte_buffer.ts";
+import type { Bytes } from "./_bytes.ts";
+import type { EventLoop } from "./base_events.ts";
+import { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
+import { Future } from "./futures.ts";
+import type { Step, Strand } from "./_scopes.ts";
+import { type Layout, read_length, type StructValue } from "./structs.ts";
+
+/** Bytes that one read of the system is given room for at most. */
+export const MAX_READ_SIZE = 256 * 1024;
+
+/** An answer that cannot be given yet. */
+export const MORE: unique symbol = Symbol("more has to come");
+
+export const LINE_FEED: readonly Uint8Array[] = [Uint8Array.of(10)];
+
+/** What is asked for. It takes its answer out of the buffer all at once, so that a call that is cancelled took nothing. */
+export interface Query<T> {
+  /** Takes the answer, or throws and takes nothing, or tells that more has to come. */
+  answer(buffer: ByteBuffer, eof: boolean): T | typeof MORE;
+  /** How many bytes are known to be missing, so that a large read need not come in small pieces. */
+  missing(buffer: ByteBuffer): number;
+}
+
+/** Who answers requests. */
+export interface Answerer {
+  _serve(request: Request<unknown>): Strand | null;
+}
+
+/**
+ * A read that waits. When something has arrived it looks, in a step of the loop, whether that is enough, and only then
+ * takes it out of the buffer; its waiter goes on in the same step. So a read that is cancelled has taken nothing.
+ */
+export abstract class Request<T> extends Future<T> implements Step, Query<T> {
+  readonly #reader: Answerer;
+  readonly name: string;
+  /** The step that will look is on its way. */
+  woken = false;
+
+  constructor(reader: Answerer, loop: EventLoop, name: string) {
+    super({ loop });
+    this.#reader = reader;
+    this.name = name;
+  }
+
+  abstract answer(buffer: ByteBuffer, eof: boolean): T | typeof MORE;
+
+  missing(_buffer: ByteBuffer): number {
+    return 0;
+  }
+
+  /** Bytes were put in front of what it has looked at. */
+  restart(): void {}
+
+  _run(): Strand | null {
+    return this.#reader._serve(this);
+  }
+}
+
+export class ReadSome extends Request<Bytes> {
+  readonly #most: number;
+
+  constructor(reader: Answerer, loop: EventLoop, most: number) {
+    super(reader, loop, "read");
+    this.#most = most;
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): Bytes | typeof MORE {
+    return buffer.length > 0 || eof ? buffer.take(Math.min(this.#most, buffer.length)) : MORE;
+  }
+}
+
+export class ReadAll extends Request<Bytes> {
+  answer(buffer: ByteBuffer, eof: boolean): Bytes | typeof MORE {
+    return eof ? buffer.take(buffer.length) : MORE;
+  }
+
+  override missing(): number {
+    return MAX_READ_SIZE;
+  }
+}
+
+export class ReadExactly extends Request<Bytes> {
+  readonly #count: number;
+
+  constructor(reader: Answerer, loop: EventLoop, count: number) {
+    super(reader, loop, "readexactly");
+    this.#count = count;
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): Bytes | typeof MORE {
+    if (buffer.length >= this.#count) return buffer.take(this.#count);
+    if (eof) throw new IncompleteReadError(buffer.take(buffer.length), this.#count);
+    return MORE;
+  }
+
+  override missing(buffer: ByteBuffer): number {
+    return this.#count - buffer.length;
+  }
+}
+
+export class ReadUntil extends Request<Bytes> {
+  readonly #separators: readonly Uint8Array[];
+  readonly #limit: number;
+  /** Whether the end of the stream ends the last one as well. */
+  readonly #eof_ends: boolean;
+  /** How much of a separator may stand at the end of what was searched. */
+  readonly #overlap: number;
+  /** What was searched once is not searched again. */
+  #searched = 0;
+
+  constructor(
+    reader: Answerer,
+    loop: EventLoop,
+    name: string,
+    separators: readonly Uint8Array[],
+    limit: number,
+    eof_ends: boolean,
+  ) {
+    super(reader, loop, name);
+    this.#separators = separators;
+    this.#limit = limit;
+    this.#eof_ends = eof_ends;
+    this.#overlap = separators.reduce((most, each) => Math.max(most, each.length - 1), 0);
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): Bytes | typeof MORE {
+    const match = buffer.find(this.#separators, this.#searched);
+    if (match !== null) {
+      if (match.start > this.#limit) throw separator_is_late(match.start);
+      return buffer.take(match.end);
+    }
+    this.#searched = Math.max(0, buffer.length - this.#overlap);
+    if (this.#searched > this.#limit) throw separator_is_missing(this.#searched);
+    if (!eof) return MORE;
+    const rest = buffer.take(buffer.length);
+    if (this.#eof_ends) return rest;
+    throw new IncompleteReadError(rest, null);
+  }
+
+  override restart(): void {
+    this.#searched = 0;
+  }
+}
+
+/** The separator is there, but too late. */
+export function separator_is_late(consumed: number): LimitOverrunError {
+  return new LimitOverrunError("Separator is found, but chunk is longer than limit", consumed);
+}
+
+/** The separator is not there, and has no room any more. */
+export function separator_is_missing(consumed: number): LimitOverrunError {
+  return new LimitOverrunError("Separator is not found, and chunk exceed the limit", consumed);
+}
+
+/** A request for what a query asks for. */
+export class Asked<T> extends Request<T> {
+  readonly #query: Query<T>;
+
+  constructor(reader: Answerer, loop: EventLoop, name: string, query: Query<T>) {
+    super(reader, loop, name);
+    this.#query = query;
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): T | typeof MORE {
+    return this.#query.answer(buffer, eof);
+  }
+
+  override missing(buffer: ByteBuffer): number {
+    return this.#query.missing(buffer);
+  }
+}
+
+/** A query that can be asked again and again; `null` is the end. */
+export interface RepeatedQuery<T> extends Query<T | null> {
+  /** Forgets how far it has looked. */
+  restart(): void;
+}
+
+/**
+ * The next of an iteration. It is a request itself, and not code that waits for one: so `wait_for(lines.next(), 1)` can
+ * cancel it, where a promise would go on and take what nobody gets.
+ */
+export class Next<T> extends Request<IteratorResult<T, undefined>> {
+  readonly #query: RepeatedQuery<T>;
+
+  constructor(reader: Answerer, loop: EventLoop, name: string, query: RepeatedQuery<T>) {
+    super(reader, loop, name);
+    this.#query = query;
+    query.restart();
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): IteratorResult<T, undefined> | typeof MORE {
+    const value = this.#query.answer(buffer, eof);
+    if (value === MORE) return MORE;
+    return value === null ? { done: true, value: undefined } : { done: false, value };
+  }
+
+  override missing(buffer: ByteBuffer): number {
+    return this.#query.missing(buffer);
+  }
+
+  override restart(): void {
+    this.#query.restart();
+  }
+}
+
+/** A look at the first bytes, which stay. */
+export class PeekQuery implements Query<Bytes> {
+  readonly #least: number;
+  readonly #most: number;
+
+  constructor(least: number, most: number) {
+    this.#least = least;
+    this.#most = most;
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): Bytes | typeof MORE {
+    return buffer.length >= this.#least || eof ? buffer.peek(Math.min(this.#most, buffer.length)) : MORE;
+  }
+
+  missing(buffer: ByteBuffer): number {
+    return this.#least - buffer.length;
+  }
+}
+
+/** A length, and so many bytes behind it; `null` at the end of the stream. */
+export class FrameQuery implements RepeatedQuery<Bytes> {
+  readonly #size: number;
+  readonly #little_endian: boolean;
+  readonly #max_size: number;
+
+  constructor(size: number, little_endian: boolean, max_size: number) {
+    this.#size = size;
+    this.#little_endian = little_endian;
+    // Beyond that a length is not exact, and no memory would do.
+    this.#max_size = Math.min(max_size, Number.MAX_SAFE_INTEGER);
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): Bytes | null | typeof MORE {
+    const length = this.#length(buffer);
+    if (length !== null && length > this.#max_size) {
+      throw new LimitOverrunError(
+        `Frame of ${length} bytes is longer than "max_size", which is ${this.#max_size}`,
+        this.#size + length,
+      );
+    }
+    if (length !== null && buffer.length >= this.#size + length) {
+      buffer.skip(this.#size);
+      return buffer.take(length);
+    }
+    if (!eof) return MORE;
+    if (buffer.length === 0) return null;
+    throw new IncompleteReadError(buffer.take(buffer.length), this.#size + (length ?? 0));
+  }
+
+  missing(buffer: ByteBuffer): number {
+    return this.#size + (this.#length(buffer) ?? 0) - buffer.length;
+  }
+
+  restart(): void {}
+
+  #length(buffer: ByteBuffer): number | null {
+    return buffer.length < this.#size ? null : read_length(buffer.peek(this.#size), this.#little_endian);
+  }
+}
+
+/** Values of a fixed layout. */
+export class StructQuery implements Query<StructValue[]> {
+  readonly #layout: Layout;
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): StructValue[] | typeof MORE {
+    const { size } = this.#layout;
+    if (buffer.length >= size) return this.#layout.unpack(buffer.take(size));
+    if (eof) throw new IncompleteReadError(buffer.take(buffer.length), size);
+    return MORE;
+  }
+
+  missing(buffer: ByteBuffer): number {
+    return this.#layout.size - buffer.length;
+  }
+}

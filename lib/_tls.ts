@@ -1,0 +1,599 @@
+/**
+ * TLS over any connection.
+ *
+ * It stands on `node:tls`, for both sides. Rejected: `Deno.startTls()` and `Deno.listenTls()`. Those cannot be a server on
+ * a connection that is open already, cannot show a certificate after an upgrade, cannot switch off Nagle's delay on a
+ * server, and keep the socket, and its descriptor, for as long as the peer likes when they are closed during a handshake
+ * or with bytes unsent. Here the socket under TLS stays the library's own, so `close()` frees it at once, and TLS goes over
+ * unix sockets too.
+ *
+ * Flow control is this room's as well: `node:tls` takes whatever comes, so the connection is read only while a handshake
+ * is under way or somebody waits for data.
+ *
+ * @module
+ */
+
+import type { Duplex } from "node:stream";
+import type { PeerCertificate, SecureContext, SecureContextOptions, TLSSocket } from "node:tls";
+import { type Address, InterruptedError, InvalidData, is_deno_error, type RawConn, UnexpectedEof } from "./_deno.ts";
+import { shown } from "./exceptions.ts";
+
+/**
+ * TLS on the side that connects. The names are those of `Deno.connectTls()`.
+ */
+export interface TlsClientOptions {
+  /**
+   * Certificates of authorities to trust, in PEM.
+   *
+   * @default those that Deno trusts
+   */
+  readonly caCerts?: readonly string[];
+  /** This side's certificate chain, in PEM, for servers that ask for one. */
+  readonly cert?: string;
+  /** The certificate's private key, in PEM. */
+  readonly key?: string;
+  /** Protocols to offer, the preferred one first. */
+  readonly alpnProtocols?: readonly string[];
+  /**
+   * Takes a certificate whatever name it is for; it still has to come from a trusted authority.
+   *
+   * @default false
+   */
+  readonly unsafelyDisableHostnameVerification?: boolean;
+  /**
+   * Takes the end of the connection for the end of the data, although the peer did not say so. An attacker can end a
+   * connection; so only where the data tell by themselves that they are complete.
+   *
+   * @default false
+   */
+  readonly suppress_ragged_eofs?: boolean;
+}
+
+/**
+ * TLS on the side that is connected to. The names are those of `Deno.listenTls()`.
+ */
+export interface TlsServerOptions {
+  /** The certificate chain, in PEM. */
+  readonly cert: string;
+  /** The certificate's private key, in PEM. */
+  readonly key: string;
+  /** Protocols to choose from, the preferred one first. */
+  readonly alpnProtocols?: readonly string[];
+  /** Certificates of authorities, in PEM: clients then have to show a certificate of one of them. */
+  readonly caCerts?: readonly string[];
+  /**
+   * Takes the end of the connection for the end of the data, although the peer did not say so.
+   *
+   * @default false
+   */
+  readonly suppress_ragged_eofs?: boolean;
+}
+
+/**
+ * What is known of a TLS connection; `get_extra_info("ssl_object")`.
+ */
+export interface TlsInfo {
+  /** The protocol that both sides agreed on; `null` if none was offered. */
+  readonly alpn_protocol: string | null;
+  /** The version, such as `"TLSv1.3"`. */
+  readonly version: string;
+  /** The cipher's name, the protocol version it belongs to, and the bits of its key if known. */
+  readonly cipher: readonly [name: string, version: string, bits: number | null];
+  /** The name that the client asked for; `null` if it asked for none. */
+  readonly server_hostname: string | null;
+  /** The peer's certificate; `null` if it showed none. */
+  readonly peercert: PeerCertificate | null;
+}
+
+const CLIENT_KEYS = [
+  "caCerts",
+  "cert",
+  "key",
+  "alpnProtocols",
+  "unsafelyDisableHostnameVerification",
+  "suppress_ragged_eofs",
+];
+const SERVER_KEYS = ["cert", "key", "alpnProtocols", "caCerts", "suppress_ragged_eofs"];
+
+const DEFAULTS: TlsClientOptions = Object.freeze({});
+
+/** Throws unless `ssl` are a client's options; `true` stands for the defaults. */
+export function check_tls_client(ssl: unknown): TlsClientOptions {
+  if (ssl === true) return DEFAULTS;
+  check_tls(ssl, CLIENT_KEYS, 'true or an object such as { caCerts: ["..."] }');
+  const { cert, key } = ssl as TlsClientOptions;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TypeError(`"ssl" must have both "cert" and "key", or neither`);
+  }
+  return ssl as TlsClientOptions;
+}
+
+/** Throws unless `ssl` are a server's options. */
+export function check_tls_server(ssl: unknown): TlsServerOptions {
+  check_tls(ssl, SERVER_KEYS, "an object with a certificate and its key, { cert, key }");
+  for (const name of ["cert", "key"]) {
+    const value = (ssl as Record<string, unknown>)[name];
+    if (typeof value !== "string") throw new TypeError(`"ssl.${name}" must be a string in PEM, got ${shown(value)}`);
+  }
+  return ssl as TlsServerOptions;
+}
+
+function check_tls(ssl: unknown, known: readonly string[], wanted: string): void {
+  if (typeof ssl !== "object" || ssl === null) throw new TypeError(`"ssl" must be ${wanted}, got ${shown(ssl)}`);
+  for (const [key, value] of Object.entries(ssl)) {
+    if (value === undefined) continue;
+    if (!known.includes(key)) {
+      throw new TypeError(`Unknown option "ssl.${key}": known are ${known.map((each) => `"${each}"`).join(", ")}`);
+    }
+    if (key === "caCerts" || key === "alpnProtocols") {
+      if (!Array.isArray(value) || value.some((each) => typeof each !== "string")) {
+        throw new TypeError(`"ssl.${key}" must be an array of strings, got ${shown(value)}`);
+      }
+    } else if (key === "cert" || key === "key") {
+      if (typeof value !== "string") throw new TypeError(`"ssl.${key}" must be a string in PEM, got ${shown(value)}`);
+    } else if (typeof value !== "boolean") {
+      throw new TypeError(`"ssl.${key}" must be a boolean, got ${shown(value)}`);
+    }
+  }
+}
+
+/** Throws unless the texts of the options can be read; otherwise only a connection would show it. */
+export async function check_texts(options: TlsClientOptions | TlsServerOptions): Promise<void> {
+  const tls = await import("node:tls");
+  try {
+    context_of(tls, options);
+  } catch (cause) {
+    throw new InvalidData(`Cannot use "ssl": ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Which side of a handshake this is, and what it brings. */
+export type TlsSide =
+  | { readonly server: false; readonly options: TlsClientOptions; readonly server_hostname: string }
+  | { readonly server: true; readonly options: TlsServerOptions };
+
+/**
+ * Makes a connection secure. It owns the connection from the call on: if the handshake fails, or `signal` aborts, it is
+ * closed.
+ *
+ * @param early A read of the connection that is still under way; what it brings belongs to the handshake.
+ */
+export async function secure(
+  conn: RawConn,
+  side: TlsSide,
+  signal: AbortSignal,
+  early: Promise<Uint8Array | null> | null = null,
+): Promise<RawConn> {
+  let secured: TlsConn;
+  try {
+    // Loaded when it is first needed: it takes 30 ms.
+    const [tls, stream] = await Promise.all([import("node:tls"), import("node:stream")]);
+    signal.throwIfAborted();
+    secured = new TlsConn(conn, side, early, tls, stream.Duplex);
+  } catch (error) {
+    conn.close();
+    throw error;
+  }
+  const on_abort = () => secured.close();
+  signal.addEventListener("abort", on_abort, { once: true });
+  try {
+    await secured.handshake;
+    signal.throwIfAborted();
+    return secured;
+  } catch (error) {
+    secured.close();
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", on_abort);
+  }
+}
+
+/** Bytes per read of the connection under TLS; a read that waits pins an array of this size. */
+const MIN_READ_SIZE = 4 * 1024;
+const MAX_READ_SIZE = 64 * 1024;
+
+/** Bytes that are encrypted at a time: more would hold up the loop, and be in memory twice. */
+const MAX_WRITE_SIZE = 256 * 1024;
+
+/** Milliseconds that a client waits for a server's tickets; they take as long as an answer would, if there are any. */
+const TICKETS_TIMEOUT = 1000;
+
+interface PendingRead {
+  readonly array: Uint8Array;
+  readonly resolve: (count: number | null) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class TlsConn implements RawConn {
+  readonly handshake: Promise<void>;
+  readonly #conn: RawConn;
+  readonly #side: TlsSide;
+  readonly #duplex: Duplex;
+  /** `null` until the handshake is done. */
+  #socket: TLSSocket | null = null;
+  #state: "handshake" | "open" | "closed" = "handshake";
+
+  #early: Promise<Uint8Array | null> | null;
+  #read_buffer: Uint8Array = new Uint8Array(MIN_READ_SIZE);
+  /** `node:tls` asked for more; a read of the connection is under way. */
+  #hungry = false;
+  #reading = false;
+  /** Decrypted and not read yet; `#taken` bytes of the first are. */
+  readonly #chunks: Uint8Array[] = [];
+  #taken = 0;
+  #pending: PendingRead | null = null;
+  /** The peer's end of data: it said so, or its connection ended. */
+  #eof: "no" | "said" | "ragged" = "no";
+  #error: unknown = undefined;
+  #write_error: unknown = undefined;
+  /** Whether anything came after the handshake, and who waits for that. */
+  #heard = false;
+  #on_heard: (() => void) | null = null;
+
+  constructor(
+    conn: RawConn,
+    side: TlsSide,
+    early: Promise<Uint8Array | null> | null,
+    tls: typeof import("node:tls"),
+    duplex: typeof Duplex,
+  ) {
+    this.#conn = conn;
+    this.#side = side;
+    this.#early = early;
+    this.#duplex = new duplex({
+      allowHalfOpen: true,
+      read: () => {
+        this.#hungry = true;
+        this.#pump();
+      },
+      write: (chunk: Uint8Array, _encoding, done) => void this.#write_all(chunk).then(() => done()),
+      final: (done) => {
+        this.#conn.closeWrite().then(() => done(), () => done());
+      },
+      destroy: (_error, done) => {
+        this.#free();
+        done(null);
+      },
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.handshake = promise;
+    const on_error = (error: unknown) => {
+      this.#error ??= translated(error);
+      reject(this.#error);
+      this.#fail();
+    };
+    const on_close = () => on_error(new UnexpectedEof("The peer closed the connection during the TLS handshake"));
+    const on_secure = (socket: TLSSocket) => {
+      this.#socket = socket;
+      if (this.#state === "handshake") this.#state = "open";
+      resolve();
+    };
+    this.#duplex.on("error", on_error);
+    this.#duplex.once("close", on_close);
+    if (side.server) {
+      accept(
+        tls,
+        this.#duplex,
+        side.options,
+        (socket) => this.#listen(socket, on_error),
+        on_secure,
+        on_error,
+      );
+    } else {
+      const socket = connect(tls, this.#duplex, side.options, side.server_hostname);
+      this.#listen(socket, on_error);
+      socket.once("secureConnect", () => on_secure(socket));
+    }
+  }
+
+  #listen(socket: TLSSocket, on_error: (error: unknown) => void): void {
+    socket.on("error", on_error);
+    // On the server's side, this is where node:tls tells of what goes wrong later.
+    socket.on("_tlsError", on_error);
+    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+    socket.on("end", () => this.#end("said"));
+  }
+
+  get localAddr(): Address | null {
+    return this.#conn.localAddr;
+  }
+
+  get remoteAddr(): Address | null {
+    return this.#conn.remoteAddr;
+  }
+
+  get_extra_info(name: string): unknown {
+    switch (name) {
+      case "conn":
+        return this.#conn.get_extra_info?.("conn") ?? this.#conn;
+      case "sslcontext":
+        return this.#side.options;
+      case "ssl_object":
+        return this.#info();
+      case "peercert":
+        return this.#info().peercert;
+      case "cipher":
+        return this.#info().cipher;
+      case "alpn_protocol":
+        return this.#info().alpn_protocol;
+    }
+  }
+
+  #known: TlsInfo | null = null;
+
+  #info(): TlsInfo {
+    if (this.#known !== null) return this.#known;
+    const socket = this.#socket!;
+    const cipher = socket.getCipher();
+    const certificate = socket.getPeerCertificate() as PeerCertificate | null;
+    const name = this.#side.server ? (socket as { servername?: unknown }).servername : this.#side.server_hostname;
+    return this.#known = {
+      alpn_protocol: socket.alpnProtocol || null,
+      version: socket.getProtocol() ?? "unknown",
+      cipher: [cipher?.name ?? "unknown", cipher?.version ?? "unknown", key_bits(cipher?.name)],
+      server_hostname: typeof name === "string" && name !== "" ? name : null,
+      peercert: certificate === null || Object.keys(certificate).length === 0 ? null : certificate,
+    };
+  }
+
+  // Reading
+
+  read(array: Uint8Array): Promise<number | null> {
+    if (this.#chunks.length > 0) return Promise.resolve(this.#take(array));
+    if (this.#eof === "said") return Promise.resolve(null);
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#state === "closed") return Promise.reject(new InterruptedError("operation canceled"));
+    return new Promise((resolve, reject) => {
+      this.#pending = { array, resolve, reject };
+      this.#pump();
+    });
+  }
+
+  #take(array: Uint8Array): number {
+    let count = 0;
+    while (count < array.length && this.#chunks.length > 0) {
+      const chunk = this.#chunks[0];
+      const part = chunk.subarray(this.#taken, this.#taken + array.length - count);
+      array.set(part, count);
+      count += part.length;
+      this.#taken += part.length;
+      if (this.#taken < chunk.length) break;
+      this.#chunks.shift();
+      this.#taken = 0;
+    }
+    return count;
+  }
+
+  #receive(chunk: Uint8Array): void {
+    const pending = this.#pending;
+    this.#chunks.push(chunk);
+    if (pending === null) return;
+    this.#pending = null;
+    pending.resolve(this.#take(pending.array));
+  }
+
+  #end(how: "said" | "ragged"): void {
+    if (this.#eof !== "no") return;
+    this.#eof = how;
+    if (how === "ragged" && this.#side.options.suppress_ragged_eofs !== true) {
+      this.#error ??= new UnexpectedEof("The peer closed the connection without sending TLS close_notify");
+      return this.#fail();
+    }
+    this.#eof = "said";
+    this.#pending?.resolve(null);
+    this.#pending = null;
+  }
+
+  /** The error is for whoever reads or writes next. */
+  #fail(): void {
+    if (this.#error === undefined) return;
+    this.#pending?.reject(this.#error);
+    this.#pending = null;
+  }
+
+  /** Reads the connection, if TLS can use more and somebody waits for it. */
+  #pump(): void {
+    if (!this.#hungry || this.#reading || this.#eof !== "no") return;
+    if (this.#state === "closed") return;
+    if (this.#state === "open" && this.#pending === null && this.#on_heard === null) return;
+    this.#hungry = false;
+    this.#reading = true;
+    const early = this.#early;
+    this.#early = null;
+    if (early !== null) early.then(this.#on_bytes, this.#on_read_error);
+    else this.#conn.read(this.#read_buffer).then(this.#on_read, this.#on_read_error);
+  }
+
+  readonly #on_read = (count: number | null): void => {
+    if (count === null) return this.#on_bytes(null);
+    const buffer = this.#read_buffer;
+    // node:tls keeps what it is given until it has come to it.
+    const bytes = buffer.slice(0, count);
+    if (count === buffer.length && count < MAX_READ_SIZE) this.#read_buffer = new Uint8Array(4 * count);
+    else if (8 * count < buffer.length && buffer.length > MIN_READ_SIZE) {
+      this.#read_buffer = new Uint8Array(buffer.length / 4);
+    }
+    this.#on_bytes(bytes);
+  };
+
+  readonly #on_bytes = (bytes: Uint8Array | null): void => {
+    this.#reading = false;
+    if (this.#state === "closed") return;
+    if (this.#state === "open") {
+      this.#heard = true;
+      this.#on_heard?.();
+    }
+    if (bytes !== null) {
+      this.#duplex.push(bytes);
+      return;
+    }
+    // If the peer said goodbye, that was in the bytes before; node:tls tells of it a turn after it was given them.
+    setImmediate(() => {
+      if (this.#state === "open") this.#end("ragged");
+      this.#duplex.push(null);
+    });
+  };
+
+  readonly #on_read_error = (error: unknown): void => {
+    this.#reading = false;
+    if (this.#state === "closed") return;
+    this.#error ??= error;
+    this.#fail();
+    this.#duplex.destroy(error as Error);
+  };
+
+  // Writing
+
+  write(array: Uint8Array): Promise<number> {
+    const failure = this.#write_error ?? this.#error;
+    if (failure !== undefined) return Promise.reject(failure);
+    if (this.#state === "closed") return Promise.reject(new InterruptedError("operation canceled"));
+    const bytes = array.length > MAX_WRITE_SIZE ? array.subarray(0, MAX_WRITE_SIZE) : array;
+    return new Promise((resolve, reject) => {
+      this.#socket!.write(bytes, (error) => {
+        const failure = this.#write_error ?? this.#error;
+        if (failure !== undefined) reject(failure);
+        else if (error === null || error === undefined) resolve(bytes.length);
+        else reject(translated(error));
+      });
+    });
+  }
+
+  async #write_all(chunk: Uint8Array): Promise<void> {
+    if (this.#write_error !== undefined) return;
+    try {
+      for (let sent = 0; sent < chunk.length;) sent += await this.#conn.write(chunk.subarray(sent));
+    } catch (error) {
+      // node:tls is not told: it would end the reading side too, where there may be bytes from before the peer went.
+      this.#write_error = error;
+    }
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = this.#socket!;
+      socket.once("close", () => resolve());
+      socket.end(() => resolve());
+    });
+  }
+
+  /**
+   * The goodbye of TLS. It does not wait for the peer's, since one half may be closed before the other.
+   *
+   * Right behind the handshake a server of TLS 1.3 sends tickets for later connections. To close with these unread makes
+   * the system send a reset, on which the peer loses what is still on its way to it. So a client that has not heard
+   * anything yet hears them first.
+   */
+  async goodbye(): Promise<void> {
+    await this.closeWrite();
+    if (this.#side.server || this.#heard || this.#state === "closed" || this.#socket!.getProtocol() !== "TLSv1.3") {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, TICKETS_TIMEOUT);
+      this.#on_heard = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#pump();
+    });
+  }
+
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#free();
+    this.#socket?.destroy();
+    this.#duplex.destroy();
+  }
+
+  #free(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#conn.close();
+    this.#pending?.reject(this.#error ?? new InterruptedError("operation canceled"));
+    this.#pending = null;
+    this.#on_heard?.();
+  }
+}
+
+/** A client's end of TLS on a connection. */
+function connect(tls: Tls, duplex: Duplex, options: TlsClientOptions, server_hostname: string): TLSSocket {
+  const any_name = server_hostname === "" || options.unsafelyDisableHostnameVerification === true;
+  return tls.connect({
+    socket: duplex,
+    secureContext: context_of(tls, options),
+    ALPNProtocols: options.alpnProtocols as string[] | undefined,
+    // A certificate may name an address, but a client cannot ask for one.
+    ...(IP_ADDRESS.test(server_hostname) || any_name ? { host: server_hostname } : { servername: server_hostname }),
+    ...(any_name ? { checkServerIdentity: () => undefined } : {}),
+  });
+}
+
+/** A server's end of TLS on a connection. */
+function accept(
+  tls: Tls,
+  duplex: Duplex,
+  options: TlsServerOptions,
+  on_socket: (socket: TLSSocket) => void,
+  on_secure: (socket: TLSSocket) => void,
+  on_error: (error: unknown) => void,
+): void {
+  const ALPNProtocols = options.alpnProtocols as string[] | undefined;
+  if (options.caCerts === undefined) {
+    const socket = new tls.TLSSocket(duplex as never, {
+      isServer: true,
+      secureContext: context_of(tls, options),
+      ALPNProtocols,
+    });
+    on_socket(socket);
+    socket.once("secure", () => on_secure(socket));
+    return;
+  }
+  // Only a server of node:tls checks what the client shows. It need not listen: connections can be given to it.
+  const server = new tls.Server({ ...texts_of(options), ALPNProtocols, requestCert: true, rejectUnauthorized: true });
+  server.once("secureConnection", (socket) => {
+    on_socket(socket);
+    on_secure(socket);
+  });
+  server.once("tlsClientError", on_error);
+  server.emit("connection", duplex);
+}
+
+type Tls = typeof import("node:tls");
+
+/** To read the texts takes half a millisecond, so those who share the options share what was read. */
+const contexts = new WeakMap<TlsClientOptions | TlsServerOptions, SecureContext>();
+
+function context_of(tls: Tls, options: TlsClientOptions | TlsServerOptions): SecureContext {
+  let context = contexts.get(options);
+  if (context === undefined) contexts.set(options, context = tls.createSecureContext(texts_of(options)));
+  return context;
+}
+
+function texts_of({ cert, key, caCerts }: TlsClientOptions | TlsServerOptions): SecureContextOptions {
+  // Of one text with several certificates, only the first would count.
+  const ca = caCerts?.flatMap((text) => text.match(CERTIFICATE) ?? [text]);
+  return { cert, key, ...(ca === undefined ? {} : { ca }) };
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const IP_ADDRESS = /^[\d.]+$|:/;
+
+/** The size of the key is part of most names. */
+function key_bits(cipher: string | undefined): number | null {
+  if (cipher === undefined) return null;
+  if (cipher.includes("CHACHA20")) return 256;
+  const match = cipher.match(/AES_?(\d+)/);
+  return match === null ? null : Number(match[1]);
+}
+
+/** An error of node:tls as Deno's own TLS would give it: a rejected certificate, or bytes that are no TLS, are invalid data. */
+function translated(error: unknown): unknown {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === undefined || is_deno_error(error)) return error;
+  if (message.includes("before secure TLS connection")) {
+    return new UnexpectedEof("The peer closed the connection during the TLS handshake", { cause: error });
+  }
+  const text = message.replace(`${code}: `, "").replace(/ \(SSL routines.*\)$/, "");
+  return Object.assign(new InvalidData(`TLS: ${text}`, { cause: error }), { code });
+}
