@@ -35,7 +35,7 @@
 
 export { async_with, type AsyncContextManager } from "./lib/async_with.ts";
 export { Barrier } from "./lib/barriers.ts";
-export { EventLoop, type EventLoopOptions, new_event_loop } from "./lib/base_events.ts";
+export type { BaseEventLoop, EventLoopOptions } from "./lib/base_events.ts";
 export {
   CancelScope,
   type CancelScopeOptions,
@@ -68,6 +68,18 @@ export {
   TimerHandle,
 } from "./lib/events.ts";
 export {
+  type Connected,
+  type CreateConnectionOptions,
+  type CreateServerOptions,
+  type CreateUnixConnectionOptions,
+  type CreateUnixServerOptions,
+  EventLoop,
+  type LoopStartTlsOptions,
+  new_event_loop,
+  type SeekableFile,
+  type SendfileOptions,
+} from "./lib/deno_events.ts";
+export {
   BrokenBarrierError,
   BrokenResourceError,
   BusyResourceError,
@@ -84,6 +96,7 @@ export {
   QueueFull,
   QueueShutDown,
   RuntimeError,
+  SendfileNotAvailableError,
   TimeoutError,
   WouldBlock,
 } from "./lib/exceptions.ts";
@@ -99,6 +112,7 @@ export {
   type MemoryObjectStreamStatistics,
   type MemoryStreamOptions,
 } from "./lib/memory_streams.ts";
+export { BaseProtocol, BufferedProtocol, Protocol } from "./lib/protocols.ts";
 export { run, Runner, type RunOptions } from "./lib/runners.ts";
 export { BoundedSemaphore, Semaphore } from "./lib/semaphores.ts";
 export { type ClientConnectedCallback, Server, type ShutdownOptions } from "./lib/servers.ts";
@@ -120,6 +134,7 @@ export {
   type StructValues,
 } from "./lib/structs.ts";
 export {
+  type ConnectAcceptedOptions,
   type ConnectOptions,
   type OpenConnectionOptions,
   type ServeOptions,

@@ -9,8 +9,15 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
-import { type AddressFamily, ConnectionAbortedError, named_error, type RawConn, shown_address } from "./_deno.ts";
+import type { EventLoop } from "./deno_events.ts";
+import {
+  type AddressFamily,
+  ConnectionAbortedError,
+  InvalidData,
+  named_error,
+  type RawConn,
+  shown_address,
+} from "./_deno.ts";
 import { ExceptionGroup, TimeoutError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { secure, type TlsSide } from "./_tls.ts";
@@ -113,7 +120,18 @@ export async function connect(
     conn.close();
     throw signal.reason;
   }
-  return securing === null ? conn : await shake_hands(loop, conn, securing, signal);
+  if (securing === null) return conn;
+  try {
+    return await shake_hands(loop, conn, securing, signal);
+  } catch (error) {
+    throw error instanceof InvalidData ? named_error(error, `Cannot connect to ${where_of(target)}`) : error;
+  }
+}
+
+/** A target in a text. */
+export function where_of(target: Target): string {
+  if (target.kind === "tcp") return shown_address(target.host, target.port);
+  return target.kind === "unix" ? target.path : "the given connection's peer";
 }
 
 function reach(loop: EventLoop, target: Target, signal: AbortSignal): Promise<RawConn> {

@@ -8,7 +8,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import type { Scope } from "./_scopes.ts";
 
 const storage: AsyncLocalStorage<Scope> = new AsyncLocalStorage();

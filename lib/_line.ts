@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { current_loop } from "./_context.ts";
 import { shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";

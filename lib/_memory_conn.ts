@@ -16,7 +16,7 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import {
   type Address,
   BadResourceError,

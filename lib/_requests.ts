@@ -6,7 +6,7 @@
 
 import type { ByteBuffer } from "./_byte_buffer.ts";
 import type { Bytes } from "./_bytes.ts";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import type { Step, Strand } from "./_scopes.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { CancelledError } from "./exceptions.ts";
 import type { Task } from "./tasks.ts";
 
@@ -41,6 +41,10 @@ export interface Awaitable {
   cancel(message?: string): boolean;
   /** Whether it ended by being cancelled. */
   cancelled(): boolean;
+  /** Whether a cancellation of the scope has to reach it through those who await it in there. */
+  _links(scope: Scope): boolean;
+  /** Whether it is the task's own code that ends it. */
+  _is_of(root: Scope): boolean;
   /** A waiter was cancelled after the outcome was set, and will not get it. */
   _lose(): void;
   /** Hands the outcome to whoever awaits. */
@@ -119,7 +123,7 @@ export class Scope implements Strand {
     this.cancel_message = message;
     const root = this.root;
     for (let wait = this.root.first_wait; wait !== null; wait = wait.next) {
-      if (!this.contains(wait.scope!)) continue;
+      if (!this.contains(wait.scope!) || !wait.future._links(this)) continue;
       reached = true;
       wait.cancel(this, message);
     }
@@ -179,7 +183,7 @@ export class Scope implements Strand {
   redeliver(): void {
     for (let wait = this.root.first_wait; wait !== null; wait = wait.next) {
       const pending = this.contains(wait.scope!) ? wait.scope!.#cancelling() : null;
-      if (pending !== null) wait.cancel(pending, pending.control!._message);
+      if (pending !== null && wait.future._links(pending)) wait.cancel(pending, pending.control!._message);
     }
     this.#abort_signals((scope) => scope.pending_cancel() !== null);
   }
@@ -256,10 +260,11 @@ export class Wait implements Step {
     this.next = first;
     if (first !== null) first.#previous = this;
     root.first_wait = this;
-    root.rests = true;
+    // The task's own code that this waits for may be running.
+    if (!this.future._is_of(root)) root.rests = true;
     this.#linked = true;
     const pending = scope.pending_cancel();
-    if (pending === null) return;
+    if (pending === null || !this.future._links(pending)) return;
     pending.must_cancel = false;
     this.cancel(pending, pending.message);
   }

@@ -176,9 +176,9 @@ export interface StartUnixServerOptions extends ServeOptions {
 }
 
 const SSL_KEYS = ["ssl", "ssl_handshake_timeout", "ssl_shutdown_timeout"];
-const CONNECT_KEYS = ["limit", ...SSL_KEYS, "server_hostname", "sock", "timeout", "signal"];
+const CONNECT_KEYS = [...SSL_KEYS, "server_hostname", "sock", "timeout", "signal"];
 const TCP_KEYS = ["family", "happy_eyeballs_delay", "interleave", "all_errors", "local_addr"];
-const SERVE_KEYS = ["limit", "backlog", ...SSL_KEYS, "start_serving", "max_connections"];
+const SERVE_KEYS = ["backlog", ...SSL_KEYS, "start_serving", "max_connections"];
 
 /** A call that connects, as it was asked for. */
 export interface ConnectPlan {
@@ -202,8 +202,13 @@ export interface ServePlan {
   readonly max_connections: number;
 }
 
-export function check_open_connection(host: unknown, port: unknown, options: OpenConnectionOptions): ConnectPlan {
-  check_options(options, [...CONNECT_KEYS, ...TCP_KEYS]);
+export function check_open_connection(
+  host: unknown,
+  port: unknown,
+  options: OpenConnectionOptions,
+  stream_keys: readonly string[] = ["limit"],
+): ConnectPlan {
+  check_options(options, [...stream_keys, ...CONNECT_KEYS, ...TCP_KEYS]);
   const { sock, family, happy_eyeballs_delay = DEFAULT_HAPPY_EYEBALLS_DELAY, all_errors = false } = options;
   const interleave = options.interleave ?? (happy_eyeballs_delay === null ? 0 : 1);
   if (options.local_addr !== undefined && options.local_addr !== null) {
@@ -243,8 +248,12 @@ export function check_open_connection(host: unknown, port: unknown, options: Ope
   return connect_plan(target, name, options);
 }
 
-export function check_open_unix_connection(path: unknown, options: ConnectOptions): ConnectPlan {
-  check_options(options, CONNECT_KEYS);
+export function check_open_unix_connection(
+  path: unknown,
+  options: ConnectOptions,
+  stream_keys: readonly string[] = ["limit"],
+): ConnectPlan {
+  check_options(options, [...stream_keys, ...CONNECT_KEYS]);
   const { sock, ssl, server_hostname } = options;
   if (ssl !== undefined && server_hostname === undefined) {
     throw new RangeError("you have to pass server_hostname when using ssl");
@@ -287,6 +296,30 @@ function connect_plan(target: Target, host: string | null, options: ConnectOptio
   };
 }
 
+/**
+ * Options of `EventLoop.connect_accepted_socket()`.
+ */
+export interface ConnectAcceptedOptions extends SslTimeouts {
+  /** TLS: the certificate and its key. */
+  readonly ssl?: TlsServerOptions;
+}
+
+export function check_accepted(sock: unknown, options: ConnectAcceptedOptions): ConnectPlan {
+  check_options(options, SSL_KEYS);
+  check_sock(sock);
+  const { ssl } = options;
+  const shutdown_timeout = check_ssl_timeouts(options, ssl !== undefined);
+  const plan = { ...check_pipe(sock as RawConn), shutdown_timeout };
+  if (ssl === undefined) return plan;
+  const handshake_timeout = options.ssl_handshake_timeout ?? DEFAULT_SSL_HANDSHAKE_TIMEOUT;
+  return { ...plan, securing: { side: { server: true, options: check_tls_server(ssl) }, handshake_timeout } };
+}
+
+/** The plan of a connection that is there. */
+export function check_pipe(conn: RawConn): ConnectPlan {
+  return connect_plan({ kind: "given", conn }, null, {});
+}
+
 export function check_start_tls(
   ssl: unknown,
   options: StartTlsOptions,
@@ -304,15 +337,27 @@ export function check_start_tls(
   return { side: { server: false, options: client, server_hostname }, handshake_timeout };
 }
 
-export function check_start_server(options: StartServerOptions): ServePlan {
-  check_options(options, [...SERVE_KEYS, "family", "reuse_port"]);
+export function check_start_server(
+  host: unknown,
+  port: unknown,
+  options: StartServerOptions,
+  stream_keys: readonly string[] = ["limit"],
+): ServePlan {
+  for (const each of Array.isArray(host) ? host : [host]) check_host(each);
+  if (Array.isArray(host) && host.length === 0) throw new RangeError('"host" must name an address: the list is empty');
+  check_port(port, 0);
+  check_options(options, [...stream_keys, ...SERVE_KEYS, "family", "reuse_port"]);
   check_family(options.family);
   check_flag("reuse_port", options.reuse_port);
   return serve_plan(options);
 }
 
-export function check_start_unix_server(path: unknown, options: StartUnixServerOptions): ServePlan {
-  check_options(options, [...SERVE_KEYS, "cleanup_socket"]);
+export function check_start_unix_server(
+  path: unknown,
+  options: StartUnixServerOptions,
+  stream_keys: readonly string[] = ["limit"],
+): ServePlan {
+  check_options(options, [...stream_keys, ...SERVE_KEYS, "cleanup_socket"]);
   check_path(path);
   if (options.cleanup_socket !== undefined && options.cleanup_socket !== true) {
     throw new NotSupported(
@@ -360,13 +405,13 @@ function check_sock(sock: unknown): void {
   }
 }
 
-export function check_host(host: unknown): void {
+function check_host(host: unknown): void {
   if (host !== undefined && host !== null && typeof host !== "string") {
     throw new TypeError(`"host" must be a string or null, got ${shown(host)}`);
   }
 }
 
-export function check_port(port: unknown, lowest: number): void {
+function check_port(port: unknown, lowest: number): void {
   check_number("port", port);
   if (!Number.isInteger(port) || port as number < lowest || port as number > 65535) {
     throw new RangeError(`"port" must be a whole number from ${lowest} to 65535, got ${shown(port)}`);

@@ -209,6 +209,8 @@ class TlsConn implements RawConn {
   readonly #conn: RawConn;
   readonly #side: TlsSide;
   readonly #duplex: Duplex;
+  /** The connection ended during the handshake. */
+  readonly #on_lost: () => void;
   /** `null` until the handshake is done. */
   #socket: TLSSocket | null = null;
   #state: "handshake" | "open" | "closed" = "handshake";
@@ -262,7 +264,8 @@ class TlsConn implements RawConn {
       reject(this.#error);
       this.#fail();
     };
-    const on_close = () => on_error(new UnexpectedEof("The peer closed the connection during the TLS handshake"));
+    const on_close = this.#on_lost = () =>
+      on_error(new UnexpectedEof("The peer closed the connection during the TLS handshake"));
     const on_secure = (socket: TLSSocket) => {
       this.#socket = socket;
       if (this.#state === "handshake") this.#state = "open";
@@ -430,6 +433,8 @@ class TlsConn implements RawConn {
     // If the peer said goodbye, that was in the bytes before; node:tls tells of it a turn after it was given them.
     setImmediate(() => {
       if (this.#state === "open") this.#end("ragged");
+      // On the server's side, node:tls would wait on.
+      else if (this.#state === "handshake") this.#on_lost();
       this.#duplex.push(null);
     });
   };

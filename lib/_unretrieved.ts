@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import type { Future } from "./futures.ts";
 
 /** What is kept of a future apart from the future itself, so that the watch does not keep it alive. */

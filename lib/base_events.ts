@@ -1,5 +1,5 @@
 /**
- * The event loop: a thin facade over Deno's own.
+ * The event loop, a thin facade over Deno's own: tasks, callbacks, time and errors.
  *
  * @module
  */
@@ -7,10 +7,9 @@
 import type { Clock } from "./clocks.ts";
 import { SystemClock } from "./clocks.ts";
 import { INSPECT, SLOW_CALLBACK_DURATION } from "./constants.ts";
-import { current_scope, get_default_loop, set_loop_factory } from "./_context.ts";
+import { current_scope, get_default_loop } from "./_context.ts";
+import type { EventLoop } from "./deno_events.ts";
 import type { AwaitableLike, CoroutineLike } from "./coroutines.ts";
-import type { Network } from "./_deno.ts";
-import { SYSTEM_NETWORK } from "./_deno_net.ts";
 import { env_flag } from "./_deno_process.ts";
 import {
   type CallOptions,
@@ -41,23 +40,9 @@ export interface EventLoopOptions {
 }
 
 /**
- * A loop that runs tasks and callbacks.
- *
- * The default loop (`get_event_loop()`) is always at work. One that `new_event_loop()` makes is at work only while
- * `run_forever()` or `run_until_complete()` is.
- *
- * Differs from asyncio: what blocks there returns a promise here. There are no methods for file descriptors.
- *
- * @example
- * ```ts
- * import * as asyncio from "@asyncio/deno";
- *
- * const loop = asyncio.new_event_loop();
- * console.log(await loop.run_until_complete(() => asyncio.sleep(0.01, "done"))); // done
- * loop.close();
- * ```
+ * The part of the event loop that runs tasks and callbacks.
  */
-export class EventLoop {
+export abstract class BaseEventLoop {
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #timers: Timers;
@@ -69,6 +54,9 @@ export class EventLoop {
   #debug: boolean;
   #exception_handler: ExceptionHandler | null = null;
   #task_factory: TaskFactory | null = null;
+
+  /** Every loop is an `EventLoop`; this class is the part of it that knows nothing of connections. */
+  readonly #self: EventLoop = this as unknown as EventLoop;
 
   /** Seconds that a callback may take before debug mode warns of it. */
   slow_callback_duration: number = SLOW_CALLBACK_DURATION;
@@ -94,13 +82,6 @@ export class EventLoop {
   /** @internal */
   readonly _unretrieved: UnretrievedErrors;
   /**
-   * What the loop's streams connect and listen with.
-   *
-   * @internal
-   */
-  readonly _network: Network = SYSTEM_NETWORK;
-
-  /**
    * Makes a loop that is not at work yet.
    *
    * @param options Its clock.
@@ -117,8 +98,8 @@ export class EventLoop {
     this.#timers = new Timers(this.#clock, this.#scheduler);
     this.#scheduler.before_iteration = () => this.#timers.collect_due();
     this.#debug = env_flag("ASYNCIO_DEBUG");
-    this._scope = new Scope(this, null, null);
-    this._unretrieved = new UnretrievedErrors(this);
+    this._scope = new Scope(this.#self, null, null);
+    this._unretrieved = new UnretrievedErrors(this.#self);
   }
 
   // Running
@@ -146,7 +127,7 @@ export class EventLoop {
    */
   async run_until_complete<T>(awaitable: AwaitableLike<T>): Promise<T> {
     this.#check_can_run();
-    const future = ensure_future(awaitable, { loop: this });
+    const future = ensure_future(awaitable, { loop: this.#self });
     const stop = () => this.stop();
     future._on_done(stop);
     try {
@@ -218,7 +199,7 @@ export class EventLoop {
    */
   close(): void {
     const inside = current_scope();
-    if (this.#running || (inside?.loop === this && inside.root.task !== null && !inside.root.finished)) {
+    if (this.#running || (inside?.loop === this.#self && inside.root.task !== null && !inside.root.finished)) {
       throw new RuntimeError("Cannot close a running event loop");
     }
     if (this.#closed) return;
@@ -265,7 +246,7 @@ export class EventLoop {
   #call_soon(callback: (...args: never[]) => unknown, args: readonly unknown[], options: CallOptions): Handle {
     check_callable("callback", callback);
     this._check_closed();
-    const handle = new Handle(this, callback, args, true, options.context);
+    const handle = new Handle(this.#self, callback, args, true, options.context);
     this._push(handle);
     return handle;
   }
@@ -322,7 +303,7 @@ export class EventLoop {
    * @returns A pending future.
    */
   create_future<T>(): Future<T> {
-    return new Future<T>({ loop: this });
+    return new Future<T>({ loop: this.#self });
   }
 
   /**
@@ -336,8 +317,8 @@ export class EventLoop {
   create_task<T>(coroutine: CoroutineLike<T>, options?: TaskOptions): Task<T> {
     this._check_closed();
     check_options(options, ["name", "context", "eager_start"]);
-    if (this.#task_factory !== null) return this.#task_factory(this, coroutine, options);
-    return new Task(coroutine, options === undefined ? { loop: this } : { ...options, loop: this });
+    if (this.#task_factory !== null) return this.#task_factory(this.#self, coroutine, options);
+    return new Task(coroutine, options === undefined ? { loop: this.#self } : { ...options, loop: this.#self });
   }
 
   /**
@@ -412,7 +393,7 @@ export class EventLoop {
     const handler = this.#exception_handler;
     if (handler === null) return this.default_exception_handler(context);
     try {
-      handler(this, context);
+      handler(this.#self, context);
     } catch (exception) {
       this.default_exception_handler({ message: "Unhandled error in exception handler", exception });
       this.default_exception_handler(context);
@@ -491,7 +472,7 @@ export class EventLoop {
    */
   _call_soon(callback: () => void): Handle {
     this._check_closed();
-    const handle = new Handle(this, callback, [], false);
+    const handle = new Handle(this.#self, callback, [], false);
     this.#scheduler.push(handle);
     return handle;
   }
@@ -534,7 +515,7 @@ export class EventLoop {
     captures: boolean,
   ): TimerHandle {
     this._check_closed();
-    const timer = new TimerHandle(this, when, this.#timers.next_order(), callback, args, captures);
+    const timer = new TimerHandle(this.#self, when, this.#timers.next_order(), callback, args, captures);
     if (when > now) this.#timers.add(timer);
     else this.#timers.add_due(timer);
     return timer;
@@ -555,24 +536,3 @@ function described(value: unknown): string {
   const inspect = (value as Record<symbol, unknown> | null)?.[INSPECT];
   return typeof inspect === "function" ? inspect.call(value) : String(value);
 }
-
-/**
- * Makes a loop that is at work only while it is run.
- *
- * @param options Its clock.
- * @returns The loop; whoever makes it closes it.
- *
- * @example
- * ```ts
- * import * as asyncio from "@asyncio/deno";
- *
- * const loop = asyncio.new_event_loop();
- * await loop.run_until_complete(() => asyncio.sleep(0.01));
- * loop.close();
- * ```
- */
-export function new_event_loop(options?: EventLoopOptions): EventLoop {
-  return new EventLoop(options);
-}
-
-set_loop_factory(() => new EventLoop());

@@ -5,7 +5,7 @@
  */
 
 import { INSPECT } from "./constants.ts";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { current_loop } from "./_context.ts";
 import { check_callable, RuntimeError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";

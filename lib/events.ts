@@ -5,7 +5,7 @@
  */
 
 import { INSPECT } from "./constants.ts";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import * as context from "./_context.ts";
 import { RuntimeError } from "./exceptions.ts";
 import type { Step, Strand } from "./_scopes.ts";

@@ -195,6 +195,21 @@ export class BrokenBarrierError extends RuntimeError {
 }
 
 /**
+ * The kernel cannot send a file by itself; `loop.sendfile()` throws it when it may not go another way.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * console.log(new asyncio.SendfileNotAvailableError("not here") instanceof asyncio.RuntimeError); // true
+ * ```
+ */
+export class SendfileNotAvailableError extends RuntimeError {
+  /** The class name, as in other errors. */
+  override name = "SendfileNotAvailableError";
+}
+
+/**
  * Every sending end of a memory object stream is closed, and nothing is left in it.
  *
  * @example

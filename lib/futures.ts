@@ -10,7 +10,7 @@
  */
 
 import { INSPECT } from "./constants.ts";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { current_loop, current_scope, run_in_scope } from "./_context.ts";
 import { type ContextRunner, Handle } from "./events.ts";
 import { CancelledError, check_callable, check_loop, InvalidStateError, RuntimeError, shown } from "./exceptions.ts";
@@ -322,6 +322,15 @@ export class Future<T> implements Promise<T> {
   }
 
   /**
+   * Whether the code of this task, as it goes on, ends it.
+   *
+   * @internal
+   */
+  _is_of(_root: Scope): boolean {
+    return false;
+  }
+
+  /**
    * Hands the outcome over; its error counts as retrieved.
    *
    * @internal
@@ -541,8 +550,13 @@ export class Call<T> extends Future<T> {
     return true;
   }
 
+  /** A scope around the call reaches what the call waits for by itself; a timeout that was entered after it does not. */
   override _links(scope: Scope): boolean {
-    return scope.root !== this.#scope.root;
+    return !scope.contains(this.#scope);
+  }
+
+  override _is_of(root: Scope): boolean {
+    return root === this.#scope.root;
   }
 }
 
@@ -581,10 +595,13 @@ export class Yield<T> extends Future<T> implements Step {
     return cancel === null ? this._finish(this.#value, undefined, true) : this._finish_cancelled(cancel.message, true);
   }
 
-  /** It keeps its place in the queue: its waiter hears of the cancellation when it would have gone on. */
+  /**
+   * It keeps its place in the queue: its waiter hears of the cancellation when it would have gone on, and of several, as
+   * in CPython, of the last.
+   */
   override cancel(message?: string): boolean {
     if (this.done()) return false;
-    this.#cancel ??= { message };
+    this.#cancel = { message };
     return true;
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { current_loop } from "./_context.ts";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { DEFAULT_LIMIT, INSPECT } from "./constants.ts";
 import type { RawConn } from "./_deno.ts";
 import { check_callable, check_number, check_options, RuntimeError, shown } from "./exceptions.ts";

@@ -93,7 +93,8 @@ export interface StdioOptions {
  * import * as asyncio from "@asyncio/deno";
  *
  * const [reader, writer] = asyncio.stdio();
- * await writer.send("ready\n");
+ * writer.write("ready\n");
+ * await writer.flush();
  * console.log(reader.at_eof(), writer.is_closing()); // false false
  * ```
  */

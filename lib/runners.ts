@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EventLoop, new_event_loop } from "./base_events.ts";
+import { EventLoop, new_event_loop } from "./deno_events.ts";
 import { Coroutine, type CoroutineLike } from "./coroutines.ts";
 import { on_interrupt } from "./_deno_process.ts";
 import { check_not_running } from "./events.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { AsyncContextManager } from "./async_with.ts";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { shake_hands } from "./_connecting.ts";
 import { ACCEPT_RETRY_DELAY, DEFAULT_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
 import { ConnectionAbortedError, type RawConn, type RawListener } from "./_deno.ts";
@@ -17,7 +17,7 @@ import type { StreamReader } from "./stream_reader.ts";
 import type { StreamWriter } from "./stream_writer.ts";
 import { sleep, type Task } from "./tasks.ts";
 import { Transport } from "./transports.ts";
-import { TransportSocket } from "./trsock.ts";
+import { shown_peer, TransportSocket } from "./trsock.ts";
 
 /**
  * What a server calls for each connection.
@@ -74,7 +74,8 @@ export class Server implements AsyncContextManager<Server> {
   readonly #plan: ServePlan;
   /** `null` if the server is iterated over. */
   readonly #callback: ClientConnectedCallback | null;
-  readonly #streams_of: (transport: Transport) => Streams;
+  /** Makes what a connection is used through; `null` if that is a protocol. */
+  readonly #make: (transport: Transport) => Streams | null;
   readonly #transports = new Set<Transport>();
   /** Those whose TLS handshake is under way. */
   readonly #handshakes = new Set<AbortController>();
@@ -112,14 +113,14 @@ export class Server implements AsyncContextManager<Server> {
     listeners: readonly RawListener[],
     plan: ServePlan,
     callback: ClientConnectedCallback | null,
-    streams_of: (transport: Transport) => Streams,
+    make: (transport: Transport) => Streams | null,
   ) {
     this.#loop = loop;
     this.#listeners = listeners;
     this.#sockets = listeners.map((listener) => new TransportSocket(listener.addr, null));
     this.#plan = plan;
     this.#callback = callback;
-    this.#streams_of = streams_of;
+    this.#make = make;
     loop._resources.add(this);
   }
 
@@ -403,7 +404,7 @@ export class Server implements AsyncContextManager<Server> {
     try {
       secured = await shake_hands(this.#loop, conn, this.#plan.securing!, abort.signal);
     } catch (error) {
-      if (this.#state === "serving") this.#report(`SSL handshake failed, peer ${String(peer)}`, error);
+      if (this.#state === "serving") this.#report(`SSL handshake failed, peer ${shown_peer(peer)}`, error);
     }
     this.#handshakes.delete(abort);
     if (secured === null) this.#make_room();
@@ -421,7 +422,14 @@ export class Server implements AsyncContextManager<Server> {
       this.#make_room();
       this.#check_ended();
     };
-    const streams = this.#streams_of(transport);
+    let streams: Streams | null;
+    try {
+      streams = this.#make(transport);
+    } catch (exception) {
+      transport.abort();
+      return this.#report("Exception in protocol_factory", exception);
+    }
+    if (streams === null) return;
     if (this.#callback !== null) return this.#handle(this.#callback, transport, streams);
     this.#arrived.push(streams);
     this.#takers.wake_next();
@@ -442,7 +450,9 @@ export class Server implements AsyncContextManager<Server> {
       const exception = task.exception();
       if (exception !== null) {
         this.#loop.call_exception_handler({
-          message: `Unhandled exception in client_connected_cb, peer ${String(transport.get_extra_info("peername"))}`,
+          message: `Unhandled exception in client_connected_cb, peer ${
+            shown_peer(transport.get_extra_info("peername"))
+          }`,
           exception,
           transport,
         });

@@ -6,7 +6,7 @@
 
 import { type Bytes, check_limit, check_size, to_bytes } from "./_bytes.ts";
 import { current_loop } from "./_context.ts";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { DEFAULT_LIMIT, INSPECT } from "./constants.ts";
 import { check_loop, check_number, check_options, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";

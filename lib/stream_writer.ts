@@ -4,19 +4,17 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
-import { Attempt, shake_hands } from "./_connecting.ts";
-import { DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
-import { ConnectionAbortedError, is_own_close } from "./_deno.ts";
+import type { EventLoop } from "./deno_events.ts";
+import { INSPECT } from "./constants.ts";
 import { current_loop } from "./_context.ts";
-import { check_loop, check_options, shown } from "./exceptions.ts";
+import { CancelledError, check_loop, check_options, shown } from "./exceptions.ts";
 import { Call, Future } from "./futures.ts";
 import type { StreamReader } from "./stream_reader.ts";
 import { check_start_tls, type StartTlsOptions } from "./_stream_options.ts";
 import type { TlsClientOptions, TlsServerOptions } from "./_tls.ts";
 import { type CloseOptions, type StreamStatistics, Transport } from "./transports.ts";
 import type { ExtraInfo } from "./trsock.ts";
-import { WritableConn } from "./_writable_conn.ts";
+import { WritableConn } from "./_web_conns.ts";
 
 /** A connection that was forgotten is closed; Deno itself keeps a socket whose object was collected. */
 const forgotten = new FinalizationRegistry<{ readonly transport: Transport; readonly loop: EventLoop }>(
@@ -188,6 +186,7 @@ export class StreamWriter {
   drain(): Future<void> {
     const error = this.#reader?.exception() ?? null;
     if (error === null) return this.#transport._drain();
+    this.#transport._told = true;
     const failed = new Future<void>({ loop: this.#loop });
     failed.set_exception(error);
     return failed;
@@ -262,31 +261,16 @@ export class StreamWriter {
    * ```
    */
   start_tls(ssl: true | TlsClientOptions | TlsServerOptions, options: StartTlsOptions = {}): Future<void> {
-    const loop = this.#loop;
     const transport = this.#transport;
     const reader = this.#reader;
     const securing = check_start_tls(ssl, options, transport._is_server_side, transport._host);
-    const shutdown_timeout = options.ssl_shutdown_timeout ?? DEFAULT_SSL_SHUTDOWN_TIMEOUT;
     return new Call(async () => {
       // It has to be seen before the wait as well, so that nothing is touched if it cannot be.
       reader?._check_no_input();
       await transport.flush();
       const early = reader?._hand_over() ?? null;
-      const conn = transport._hold();
-      try {
-        const secured = await new Attempt(
-          loop,
-          (signal) => shake_hands(loop, conn, securing, signal, early),
-          (secured) => secured.close(),
-        );
-        transport._secured(secured, shutdown_timeout);
-        reader?._set_source(transport);
-      } catch (error) {
-        transport.abort();
-        throw is_own_close(error)
-          ? new ConnectionAbortedError("The connection was closed during the TLS handshake", { cause: error })
-          : error;
-      }
+      await transport._start_tls(securing, early, options.ssl_shutdown_timeout);
+      reader?._set_source(transport);
     });
   }
 
@@ -356,6 +340,17 @@ export class StreamWriter {
   }
 
   /**
+   * What broke the connection. After everything was handed over it may break without `wait_closed()` failing.
+   *
+   * Differs from asyncio: there is no such method.
+   *
+   * @returns The error; `null` if nothing did.
+   */
+  exception(): unknown {
+    return this.#reader?.exception() ?? this.#transport._error ?? null;
+  }
+
+  /**
    * What the connection has done so far.
    *
    * Differs from asyncio: there is no such method.
@@ -366,10 +361,18 @@ export class StreamWriter {
     return Object.freeze({ ...this.#transport._statistics, bytes_read: this.#reader?._bytes_read ?? 0 });
   }
 
-  /** Closes the connection at the end of an `await using` block, and waits until it is closed. */
+  /**
+   * Closes the connection at the end of an `await using` block, and waits until it is closed.
+   *
+   * @throws What `wait_closed()` does, unless a call before has thrown: the error of the block is not to be hidden.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    await this.wait_closed();
+    try {
+      await this.wait_closed();
+    } catch (error) {
+      if (!this.#transport._told || error instanceof CancelledError) throw error;
+    }
   }
 
   /** @ignore */

@@ -4,18 +4,16 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
-import { Attempt, connect } from "./_connecting.ts";
+import type { EventLoop } from "./deno_events.ts";
+import { Attempt, connect, where_of } from "./_connecting.ts";
 import { current_loop } from "./_context.ts";
 import { type AddressFamily, named_error, type RawListener, shown_address } from "./_deno.ts";
 import { check_callable } from "./exceptions.ts";
 import { Call, type Future } from "./futures.ts";
 import { type ClientConnectedCallback, Server } from "./servers.ts";
 import {
-  check_host,
   check_open_connection,
   check_open_unix_connection,
-  check_port,
   check_start_server,
   check_start_unix_server,
   type ConnectOptions,
@@ -36,29 +34,42 @@ function make_streams(transport: Transport, limit: number, loop: EventLoop): [St
   return [reader, new StreamWriter(transport, reader, loop)];
 }
 
-/** Streams over what a plan connects to. Cancelled, it closes a connection that was made all the same. */
 function open(plan: ConnectPlan): Future<[StreamReader, StreamWriter]> {
   const loop = current_loop();
+  return open_over(loop, plan, (transport) => make_streams(transport, plan.limit, loop));
+}
+
+/**
+ * What `make` makes of the transport over what a plan connects to. Cancelled, it closes a connection that was made all the
+ * same.
+ */
+export function open_over<T>(
+  loop: EventLoop,
+  plan: ConnectPlan,
+  make: (transport: Transport) => T,
+  is_server_side: boolean = false,
+): Future<T> {
   loop._check_closed();
-  const { target, securing, shutdown_timeout, limit, signal, timeout, host } = plan;
-  const where = target.kind === "tcp"
-    ? shown_address(target.host, target.port)
-    : target.kind === "unix"
-    ? target.path
-    : "";
-  return new Attempt<[StreamReader, StreamWriter]>(
+  const { target, securing, shutdown_timeout, signal, timeout, host } = plan;
+  let made: Transport | null = null;
+  return new Attempt<T>(
     loop,
     async (signal) => {
-      const transport = new Transport(loop, await connect(loop, target, securing, signal));
+      const transport = made = new Transport(loop, await connect(loop, target, securing, signal), is_server_side);
       transport._host = host;
       transport._set_shutdown_timeout(shutdown_timeout);
-      return make_streams(transport, limit, loop);
+      try {
+        return make(transport);
+      } catch (error) {
+        transport.abort();
+        throw error;
+      }
     },
-    ([, writer]) => writer.abort(),
+    () => made!.abort(),
     signal,
     timeout === null
       ? null
-      : { seconds: timeout, text: `Cannot connect to ${where}: it took longer than ${timeout} seconds` },
+      : { seconds: timeout, text: `Cannot connect to ${where_of(target)}: it took longer than ${timeout} seconds` },
   );
 }
 
@@ -174,17 +185,32 @@ export function start_server(
   port: number,
   options: StartServerOptions = {},
 ): Future<Server> {
-  for (const each of Array.isArray(host) ? host : [host]) check_host(each);
-  if (Array.isArray(host) && host.length === 0) throw new RangeError('"host" must name an address: the list is empty');
-  check_port(port, 0);
-  const plan = check_start_server(options);
-  const hosts = Array.isArray(host) ? host as readonly string[] : [host as string | null];
-  const { family = null, reuse_port = false } = options;
+  const plan = check_start_server(host, port, options);
+  if (client_connected_cb !== null) check_callable("client_connected_cb", client_connected_cb);
   const loop = current_loop();
-  return serve(client_connected_cb, plan, loop, async () => {
+  const { limit } = plan;
+  return serve(
+    client_connected_cb,
+    plan,
+    loop,
+    listen_tcp(loop, host, port, plan.backlog, options),
+    (transport) => make_streams(transport, limit, loop),
+  );
+}
+
+/** Listens for all hosts. */
+export function listen_tcp(
+  loop: EventLoop,
+  host: string | readonly string[] | null | undefined,
+  port: number,
+  backlog: number,
+  { family = null, reuse_port = false }: { readonly family?: AddressFamily | null; readonly reuse_port?: boolean },
+): () => Promise<RawListener[]> {
+  const hosts = Array.isArray(host) ? host as readonly string[] : [host as string | null | undefined];
+  return async () => {
     const addresses = await addresses_of(loop, hosts, port, family);
-    return opened(addresses, (address) => loop._network.listen_tcp(address, port, plan.backlog, reuse_port));
-  });
+    return opened(addresses, (address) => loop._network.listen_tcp(address, port, backlog, reuse_port));
+  };
 }
 
 /** Where to listen for each host; `null` is everywhere. A host that may only be used by its name stays a name. */
@@ -255,28 +281,26 @@ export function start_unix_server(
   options: StartUnixServerOptions = {},
 ): Future<Server> {
   const plan = check_start_unix_server(path, options);
+  if (client_connected_cb !== null) check_callable("client_connected_cb", client_connected_cb);
   const loop = current_loop();
-  return serve(client_connected_cb, plan, loop, async () => [await loop._network.listen_unix(path)]);
+  const { limit } = plan;
+  const listen = async () => [await loop._network.listen_unix(path)];
+  return serve(client_connected_cb, plan, loop, listen, (transport) => make_streams(transport, limit, loop));
 }
 
-function serve(
+/** A server whose connections get what `make` makes of them: streams for the callback or the iteration, or a protocol. */
+export function serve(
   callback: ClientConnectedCallback | null,
   plan: ServePlan,
   loop: EventLoop,
   listen: () => Promise<RawListener[]>,
+  make: (transport: Transport) => [StreamReader, StreamWriter] | null,
 ): Future<Server> {
-  if (callback !== null) check_callable("client_connected_cb", callback);
   return new Call(async () => {
     loop._check_closed();
     if (plan.securing !== null) await check_texts(plan.securing.side.options);
     const work = new Attempt(loop, listen, (listeners) => listeners.forEach((listener) => listener.close()));
-    const server = new Server(
-      loop,
-      await work,
-      plan,
-      callback,
-      (transport) => make_streams(transport, plan.limit, loop),
-    );
+    const server = new Server(loop, await work, plan, callback, make);
     try {
       if (plan.start_serving) await server.start_serving();
     } catch (error) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { current_loop, current_scope, next_task_number, run_in_scope } from "./_context.ts";
 import { type AwaitableLike, Coroutine, type CoroutineLike } from "./coroutines.ts";
 import type { ContextRunner, TimerHandle } from "./events.ts";

@@ -4,16 +4,19 @@
  * @module
  */
 
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { to_bytes } from "./_bytes.ts";
+import { Attempt, type Securing, shake_hands } from "./_connecting.ts";
 import { DEFAULT_HIGH_WATER, DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
 import { get_default_loop } from "./_context.ts";
-import { ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
+import { ConnectionAbortedError, ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
 import type { TimerHandle } from "./events.ts";
+import { Driver } from "./_driver.ts";
 import { check_number, check_options, RuntimeError, shown, TimeoutError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
 import type { Step } from "./_scopes.ts";
+import { type BaseProtocol, check_protocol } from "./protocols.ts";
 import { type ExtraInfo, TransportSocket } from "./trsock.ts";
 
 /**
@@ -115,12 +118,16 @@ export class Transport {
   /** Those who wait until it is time to write more. */
   readonly #drains: Line<void> = new Line<void>({
     ready: () => true,
-    take: () => {
-      if (this.#drain_error !== undefined) throw this.#drain_error;
-    },
+    take: () => this.#check_drained(),
     left: () => {},
   });
   #drain_error: unknown = undefined;
+  /**
+   * Whether a call has thrown what broke the connection, or what will pass for it.
+   *
+   * @internal
+   */
+  _told = false;
   readonly #drained: Future<void>;
   /** Those who wait until nothing is left to send. */
   #flushes: Line<void> | null = null;
@@ -128,6 +135,8 @@ export class Transport {
   #stalls = 0;
   #peak_size = 0;
 
+  /** Drives a protocol; `null` if streams read and write. */
+  #driver: Driver | null = null;
   /** What broke the connection for writing, and whether bytes were lost by it. */
   #error: unknown = undefined;
   #lost_bytes = false;
@@ -257,8 +266,17 @@ export class Transport {
     if (!(high >= low && low >= 0)) throw new RangeError(`high (${high}) must be >= low (${low}) must be >= 0`);
     this.#high = high;
     this.#low = low;
-    if (this.#size > high) this.#paused = true;
+    if (this.#size > high) this.#pause();
     else if (this.#size <= low) this.#resume();
+  }
+
+  /**
+   * What broke the connection, or `undefined`.
+   *
+   * @internal
+   */
+  get _error(): unknown {
+    return this.#error;
   }
 
   /**
@@ -268,6 +286,96 @@ export class Transport {
    */
   get _statistics(): Omit<StreamStatistics, "bytes_read"> {
     return { bytes_written: this.#bytes_written, stalls: this.#stalls, peak_buffer_size: this.#peak_size };
+  }
+
+  // Protocols
+
+  /**
+   * The protocol that this transport calls.
+   *
+   * @returns The protocol; `null` if it carries streams.
+   */
+  get_protocol(): BaseProtocol | null {
+    return this.#driver?.protocol ?? null;
+  }
+
+  /**
+   * Has another protocol called from now on; its `connection_made()` is not.
+   *
+   * @param protocol The protocol.
+   * @throws {TypeError} If it is no protocol.
+   * @throws {RuntimeError} If the transport carries streams.
+   */
+  set_protocol(protocol: BaseProtocol): void {
+    check_protocol("protocol", protocol);
+    if (this.#driver === null) throw new RuntimeError("Cannot set a protocol: the transport carries streams");
+    this.#driver.protocol = protocol;
+  }
+
+  /**
+   * Tells whether the protocol is given what arrives. Streams read when they are asked.
+   *
+   * @returns False while reading is paused, and after the end.
+   */
+  is_reading(): boolean {
+    return this.#driver?.is_reading ?? false;
+  }
+
+  /** Gives the protocol nothing more, so that the peer has to wait, until `resume_reading()`. Again, it does nothing. */
+  pause_reading(): void {
+    this.#driver?.pause_reading();
+  }
+
+  /** Goes on after `pause_reading()`; otherwise it does nothing. */
+  resume_reading(): void {
+    this.#driver?.resume_reading();
+  }
+
+  /**
+   * Gives the transport a protocol to call, in place of streams.
+   *
+   * @internal
+   */
+  _drive(protocol: BaseProtocol, reads: boolean): void {
+    this.#driver = new Driver(this.#loop, this, protocol);
+    this.#driver.start(reads);
+  }
+
+  /**
+   * Lets go of the connection before TLS; see `Driver.hand_over()`. `undefined` if there is no protocol.
+   *
+   * @internal
+   */
+  _hand_over(): Promise<Uint8Array | null> | null | undefined {
+    return this.#driver?.hand_over();
+  }
+
+  /**
+   * Whether it is no time to read: TLS is being set up, or nobody will want what comes.
+   *
+   * @internal
+   */
+  get _is_busy(): boolean {
+    return this.#state !== "open";
+  }
+
+  /**
+   * Sends what was written without waiting for the loop's next turn: the code that wrote has ended.
+   *
+   * @internal
+   */
+  _flush_now(): void {
+    if (this.#queued > 0) this.#flush();
+  }
+
+  /**
+   * Ends the connection at once because of an error.
+   *
+   * @internal
+   */
+  _force_close(error: unknown): void {
+    this.#error ??= error;
+    this.abort();
   }
 
   // Reading
@@ -363,8 +471,10 @@ export class Transport {
    * @internal
    */
   _drain(): Future<void> {
-    if (this.#error !== undefined) return this.#failed(this.#error);
-    if (this.#state === "closed") return this.#failed(new ConnectionResetError("Connection lost"));
+    if (this.#error !== undefined || this.#state === "closed") {
+      this._told = true;
+      return this.#failed(this.#error ?? new ConnectionResetError("Connection lost"));
+    }
     this.#flush();
     if (!this.#paused) return this.#drained;
     return new Place(this.#loop, this.#drains);
@@ -382,9 +492,7 @@ export class Transport {
     this.#flush();
     this.#flushes ??= new Line<void>({
       ready: () => true,
-      take: () => {
-        if (this.#drain_error !== undefined) throw this.#drain_error;
-      },
+      take: () => this.#check_drained(),
       left: () => {},
     });
     return new Place(this.#loop, this.#flushes);
@@ -434,24 +542,22 @@ export class Transport {
     this.#state = "closing";
     if (linger > 0) this.#discard = discard;
     // A peer that does not read, or does not answer, must not keep the connection for ever.
-    if (linger > 0) this.#limit_close(linger, () => this.abort());
-    else if (this.#conn.goodbye !== undefined) this.#limit_close(this.#shutdown_timeout, () => this.#give_up());
+    if (linger > 0) this.#limit_close(linger, "linger timed out");
+    else if (this.#conn.goodbye !== undefined) this.#limit_close(this.#shutdown_timeout, "SSL shutdown timed out");
     this.#go_on();
   }
 
-  #limit_close(seconds: number, end: () => void): void {
+  #limit_close(seconds: number, text: string): void {
     if (seconds === Infinity) return;
     const loop = this.#loop.is_closed() ? get_default_loop() : this.#loop;
-    this.#close_timer = loop._call_later(seconds, end);
-  }
-
-  /** The peer did not take what was left for it, not even the goodbye. */
-  #give_up(): void {
-    if (this.#size > 0) {
-      this.#error = new TimeoutError("SSL shutdown timed out");
-      this.#lost_bytes = true;
-    }
-    this.abort();
+    this.#close_timer = loop._call_later(seconds, () => {
+      // The peer did not take what was left for it.
+      if (this.#size > 0) {
+        this.#error = new TimeoutError(text);
+        this.#lost_bytes = true;
+      }
+      this.abort();
+    });
   }
 
   /** Goes on with what comes after the bytes, once they have left: the end of data, then the end of the connection. */
@@ -482,7 +588,10 @@ export class Transport {
     if (this.#state === "closing") this.#free();
   }
 
-  /** Frees the connection at once; what the kernel has not taken is dropped. */
+  /**
+   * Frees the connection at once; what the kernel has not taken is dropped. The peer may see the end of the data, or a
+   * reset: Deno has no way to ask for one.
+   */
   abort(): void {
     if (this.#state === "closed") return;
     this.#size = this.#queued = 0;
@@ -503,30 +612,40 @@ export class Transport {
   // TLS
 
   /**
-   * Keeps what is written from now on until the connection is secure, and gives the connection to whoever makes it so.
+   * Makes the connection secure; what is written meanwhile is kept. If that fails, the connection is closed.
    *
+   * @param early A read of the connection that is under way.
+   * @param shutdown_timeout Seconds that the end of the connection may take.
    * @internal
    */
-  _hold(): RawConn {
+  async _start_tls(
+    securing: Securing,
+    early: Promise<Uint8Array | null> | null,
+    shutdown_timeout: number = DEFAULT_SSL_SHUTDOWN_TIMEOUT,
+  ): Promise<void> {
     if (this.#state !== "open") throw new RuntimeError(`Cannot start TLS: the connection is ${this.#state}`);
     if (this.#eof !== "no") throw new RuntimeError("Cannot start TLS: write_eof() was called");
     this.#state = "held";
-    return this.#conn;
-  }
-
-  /**
-   * Goes on over a connection that is now secure.
-   *
-   * @param conn The connection, which belongs to the transport from now on.
-   * @param shutdown_timeout Seconds that its end may take.
-   * @internal
-   */
-  _secured(conn: RawConn, shutdown_timeout: number): void {
-    if (this.#state !== "held") return conn.close();
-    this.#conn = conn;
+    const [loop, conn] = [this.#loop, this.#conn];
+    let secured: RawConn;
+    try {
+      secured = await new Attempt(
+        loop,
+        (signal) => shake_hands(loop, conn, securing, signal, early),
+        (secured) => secured.close(),
+      );
+    } catch (error) {
+      this.abort();
+      if (!is_own_close(error)) throw error;
+      throw new ConnectionAbortedError("The connection was closed during the TLS handshake", { cause: error });
+    }
+    // Closed meanwhile. What changes during a wait is beyond what the compiler sees.
+    if (this.#state as string !== "held") return secured.close();
+    this.#conn = secured;
     this.#state = "open";
-    this._set_shutdown_timeout(shutdown_timeout);
+    this.#shutdown_timeout = shutdown_timeout;
     this.#go_on();
+    this.#driver?.fill();
   }
 
   /** @internal */
@@ -564,10 +683,14 @@ export class Transport {
     this.#queued = needed;
     this.#size += bytes.length;
     if (this.#size > this.#peak_size) this.#peak_size = this.#size;
-    if (this.#size > this.#high && !this.#paused) {
-      this.#paused = true;
-      this.#stalls++;
-    }
+    if (this.#size > this.#high) this.#pause();
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#stalls++;
+    this.#driver?.pause_writing();
   }
 
   #send(): void {
@@ -609,7 +732,7 @@ export class Transport {
     this.#in_flight = null;
     this.#fail_drains(error);
     // The peer may have sent something before it went, so the reading side lives on until the user closes.
-    if (this.#state === "closing") this.#free();
+    if (this.#state === "closing" || this.#driver !== null) this.#free();
   };
 
   #send_eof(): void {
@@ -627,14 +750,22 @@ export class Transport {
   readonly #resume_step = (): void => this.#resume();
 
   #resume(): void {
+    const was_paused = this.#paused;
     this.#paused = false;
     this.#drains.wake_all();
+    if (was_paused && this.#state !== "closed") this.#driver?.resume_writing();
   }
 
   #fail_drains(error: unknown): void {
     this.#drain_error = error;
     this.#resume();
     this.#flushes?.wake_all();
+  }
+
+  #check_drained(): void {
+    if (this.#drain_error === undefined) return;
+    this._told = true;
+    throw this.#drain_error;
   }
 
   #failed(error: unknown): Future<void> {
@@ -660,6 +791,7 @@ export class Transport {
     _run: () => {
       this.#fail_drains(this.#error ?? new ConnectionResetError("Connection lost"));
       this.#closings.wake_all();
+      this.#driver?.lost(this.#error ?? null);
       this._on_closed?.();
       this._on_closed = null;
       return null;

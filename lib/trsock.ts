@@ -5,7 +5,7 @@
  */
 
 import { INSPECT } from "./constants.ts";
-import type { Address, AddressFamily, RawConn } from "./_deno.ts";
+import { type Address, type AddressFamily, type RawConn, shown_address } from "./_deno.ts";
 import type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./_tls.ts";
 
 /**
@@ -101,4 +101,10 @@ export interface ExtraInfo {
   readonly cipher: TlsInfo["cipher"] | null;
   /** The protocol that both sides chose by ALPN. */
   readonly alpn_protocol: string | null;
+}
+
+/** A peer in a text. */
+export function shown_peer(peer: SocketAddress | null): string {
+  if (peer === null) return "unknown";
+  return typeof peer === "string" ? peer : shown_address(peer[0], peer[1]);
 }

@@ -6,7 +6,7 @@
 
 import type { ByteBuffer } from "./_byte_buffer.ts";
 import type { Bytes } from "./_bytes.ts";
-import type { EventLoop } from "./base_events.ts";
+import type { EventLoop } from "./deno_events.ts";
 import { run_in_scope } from "./_context.ts";
 import { shown } from "./exceptions.ts";
 import type { Future } from "./futures.ts";

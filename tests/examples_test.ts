@@ -2,81 +2,9 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import { scan } from "../examples/port_scanner.ts";
 import { RedisClient, RedisError, type Reply } from "../examples/redis_client.ts";
+import { HOST, output_of, Program, text_of } from "./_programs.ts";
 
-const HOST = "127.0.0.1";
 const decoder = new TextDecoder();
-
-/** A program of the examples in a process of its own, without the project's configuration, as after a URL import. */
-class Program implements AsyncDisposable {
-  readonly #process: Deno.ChildProcess;
-  readonly #stdout = new asyncio.StreamReader();
-  readonly #ended: Promise<unknown>;
-  #stderr = "";
-
-  constructor(path: string, args: readonly string[] = [], allow_net: string | null = null) {
-    const permissions = allow_net === null ? [] : [`--allow-net=${allow_net}`];
-    const file = new URL(`../examples/${path}`, import.meta.url).href;
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-config", "--no-prompt", ...permissions, file, ...args],
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const read_stdout = async () => {
-      for await (const chunk of this.#process.stdout) this.#stdout.feed_data(chunk);
-      this.#stdout.feed_eof();
-    };
-    const read_stderr = async () => void (this.#stderr = await new Response(this.#process.stderr).text());
-    this.#ended = Promise.all([read_stdout(), read_stderr()]);
-  }
-
-  /** The next line it prints. */
-  async line(): Promise<string> {
-    return text_of(await this.#stdout.readline());
-  }
-
-  /** The port that a server says it serves on. */
-  async port(): Promise<number> {
-    const line = await this.line();
-    assertMatch(line, /^Serving on 127\.0\.0\.1:\d+$/);
-    return Number(line.split(":")[1]);
-  }
-
-  interrupt(): void {
-    this.#process.kill("SIGINT");
-  }
-
-  /** Waits for its end; gives what it had still to print, and its exit code. */
-  async end(): Promise<{ stdout: string; stderr: string; code: number }> {
-    const { code } = await this.#process.status;
-    await this.#ended;
-    return { stdout: decoder.decode(await this.#stdout.read()), stderr: this.#stderr, code };
-  }
-
-  /** A test that failed leaves no process behind. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-    await this.#process.status;
-    await this.#ended;
-  }
-}
-
-/** Runs a program that ends by itself and is to succeed; gives what it printed. */
-async function output_of(path: string, args: readonly string[] = [], allow_net: string | null = null): Promise<string> {
-  await using program = new Program(path, args, allow_net);
-  const { stdout, stderr, code } = await program.end();
-  assertEquals({ stderr, code }, { stderr: "", code: 0 });
-  return stdout;
-}
-
-function text_of(line: Uint8Array): string {
-  return decoder.decode(line).replace(/\r?\n$/, "");
-}
 
 function port_of(server: asyncio.Server): number {
   return (server.sockets[0].getsockname() as [string, number])[1];

@@ -4,10 +4,11 @@ import { assertEquals } from "@std/assert";
 const LEVELS: readonly (readonly string[])[] = [
   ["constants", "exceptions", "clocks", "_byte_buffer", "_context", "_deno"],
   ["_scopes", "_stores", "events", "_bytes"],
-  ["_scheduler", "_unretrieved", "futures", "coroutines", "structs"],
-  ["_timers", "tasks", "async_with", "_line", "_requests", "trsock", "_tls", "_writable_conn"],
-  ["timeouts", "taskgroups", "transports", "locks", "cancel_scopes", "memory_streams", "limiters"],
-  ["_connecting", "_lines", "_intake", "web_streams", "_memory_conn"],
+  ["_scheduler", "_unretrieved", "futures", "coroutines", "structs", "protocols"],
+  ["_timers", "tasks", "async_with", "_line", "_requests", "trsock", "_tls"],
+  ["timeouts", "taskgroups", "locks", "cancel_scopes", "memory_streams", "limiters"],
+  ["_connecting", "_lines", "_intake", "web_streams", "_memory_conn", "_driver"],
+  ["transports", "_web_conns"],
   ["waiting", "stream_reader", "queues", "semaphores", "barriers", "_stream_options"],
   ["stream_writer"],
   ["servers", "pipes"],
@@ -17,6 +18,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["testing"],
   ["_deno_net"],
   ["base_events"],
+  ["deno_events"],
   ["runners"],
 ];
 

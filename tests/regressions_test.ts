@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import { error_of, run_program, run_virtual, Transcript } from "./_helpers.ts";
 
@@ -281,5 +281,66 @@ Deno.test("the types of get_extra_info(), gather() and as_completed() tell what 
     const task = asyncio.create_task(() => asyncio.sleep(0, 1));
     for await (const each of asyncio.as_completed([task, () => asyncio.sleep(0, "s")])) results.push(each.result());
     assertEquals(results.map(String).sort(), ["1", "s"]);
+  });
+});
+
+Deno.test("a time limit reaches a library call that was made before it, and passed as it is", async () => {
+  // Cause: what a call of several waits waits for belongs to the scope it was made in, and the timeout came later.
+  await run_virtual(async () => {
+    const loop = asyncio.get_running_loop();
+    const lock = new asyncio.Lock();
+    await lock.acquire();
+    const condition = new asyncio.Condition();
+    const never = new asyncio.Future<void>();
+    const calls: (() => asyncio.Future<unknown>)[] = [
+      () => new asyncio.Barrier(2).wait(),
+      () => asyncio.async_with(lock, () => {}),
+      () => asyncio.async_with(condition, () => condition.wait()),
+      () => asyncio.async_with(condition, () => condition.wait_for(() => false)),
+      () => asyncio.wait([never]),
+      () => asyncio.wait_for(new asyncio.Event().wait(), 60),
+    ];
+    for (const call of calls) {
+      const start = loop.time();
+      assertInstanceOf(await error_of(asyncio.wait_for(call(), 1)), asyncio.TimeoutError);
+      const early = call();
+      assertInstanceOf(await error_of(asyncio.async_with(asyncio.timeout(1), () => early)), asyncio.TimeoutError);
+      const earlier = call();
+      assertEquals(await asyncio.async_with(asyncio.move_on_after(1), () => earlier), undefined);
+      assertEquals(loop.time() - start, 3);
+      assert(early.cancelled() && earlier.cancelled());
+    }
+    assertEquals([condition.locked(), never.done()], [false, false]);
+  });
+});
+
+Deno.test("a task is cancelled once, though it waits for a call both inside of it and through wait_for()", async () => {
+  // Cause: that call is reached in two ways.
+  await run_virtual(async () => {
+    const { log, text } = new Transcript();
+    const foreign = Promise.withResolvers<void>();
+    const task = asyncio.create_task(async () => {
+      const call = asyncio.async_with(new asyncio.Lock(), async () => {
+        await foreign.promise;
+        for (let i = 0; i < 3; i++) await asyncio.sleep(1).then(() => log("slept"), () => log("cancelled"));
+      });
+      await asyncio.wait_for(call, 60);
+    });
+    await asyncio.sleep(1);
+    task.cancel();
+    foreign.resolve();
+    await task;
+    assertEquals(text(), "cancelled slept slept");
+  });
+});
+
+Deno.test("a task that is cancelled twice in sleep(0) hears the second text, as in any step that is on its way", async () => {
+  // Cause: it kept the first. CPython tells the last.
+  await run_virtual(async () => {
+    const task = asyncio.create_task(() => asyncio.sleep(0));
+    await asyncio.sleep(0);
+    task.cancel("first");
+    task.cancel("second");
+    assertEquals((await error_of(task)).message, "second");
   });
 });

@@ -81,7 +81,7 @@ for (const kind of ["an async handler", "a plain callback"]) {
       assertEquals(reports.length, 1);
       assertStrictEquals(reports[0].exception, failure);
       const port = (conn.localAddr as Deno.NetAddr).port;
-      assertEquals(reports[0].message, `Unhandled exception in client_connected_cb, peer ${LOOPBACK},${port}`);
+      assertEquals(reports[0].message, `Unhandled exception in client_connected_cb, peer ${LOOPBACK}:${port}`);
     });
   });
 }

@@ -175,7 +175,7 @@ Deno.test("TLS: a server with caCerts refuses a client that shows no certificate
   await server.shutdown();
   loop.set_exception_handler(null);
   assertEquals(reports.length, 2);
-  for (const { message } of reports) assert(message.startsWith("SSL handshake failed, peer 127.0.0.1,"), message);
+  for (const { message } of reports) assert(message.startsWith("SSL handshake failed, peer 127.0.0.1:"), message);
 });
 
 Deno.test("TLS: garbage instead of a handshake is reported with the peer, and the server goes on", async () => {
@@ -326,6 +326,19 @@ Deno.test("TLS: close() to a peer that does not read gives up after ssl_shutdown
   assertInstanceOf(error, asyncio.TimeoutError);
   assertEquals(error.message, "SSL shutdown timed out");
   theirs.abort();
+});
+
+Deno.test("a TLS server notices at once that a client went away during its handshake", async () => {
+  const { server: ssl } = await certificates();
+  await asyncio.run(async () => {
+    const reports = new asyncio.Queue<string>();
+    asyncio.get_running_loop().set_exception_handler((_loop, { exception }) => reports.put_nowait(String(exception)));
+    await using server = await asyncio.start_server(() => {}, LOOPBACK, 0, { ssl, ssl_handshake_timeout: 5 });
+    const conn = await Deno.connect({ hostname: LOOPBACK, port: port_of(server) });
+    conn.close();
+    const report = await asyncio.wait_for(() => reports.get(), 10);
+    assertEquals(report, "UnexpectedEof: The peer closed the connection during the TLS handshake");
+  });
 });
 
 // start_tls()

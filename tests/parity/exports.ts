@@ -15,31 +15,12 @@ export interface Group {
 export const ABSENT: readonly Group[] = [
   // Later versions will have these, and take them out of here.
   {
-    why: "not there yet: protocols and transports",
-    names: [
-      "BaseProtocol",
-      "BaseTransport",
-      "BufferedProtocol",
-      "Protocol",
-      "ReadTransport",
-      "StreamReaderProtocol",
-      "WriteTransport",
-      "EventLoop.create_connection",
-      "EventLoop.create_server",
-      "EventLoop.create_unix_connection",
-      "EventLoop.create_unix_server",
-      "EventLoop.start_tls",
-      "EventLoop.connect_accepted_socket",
-      "EventLoop.connect_read_pipe",
-      "EventLoop.connect_write_pipe",
-      "EventLoop.sendfile",
-      "SendfileNotAvailableError",
-      "Transport.get_protocol",
-      "Transport.is_reading",
-      "Transport.pause_reading",
-      "Transport.resume_reading",
-      "Transport.set_protocol",
-    ],
+    why: "no meaning on Deno: one class carries both directions",
+    names: ["BaseTransport", "ReadTransport", "WriteTransport"],
+  },
+  {
+    why: "no meaning on Deno: a reader pulls bytes out of its transport, and no protocol is between them",
+    names: ["StreamReaderProtocol"],
   },
   {
     why: "not there yet: datagrams",

@@ -1,15 +1,16 @@
 /**
- * Records what CPython prints for the Python programs, and the names of its asyncio.
+ * Records what CPython prints for the Python programs, the names of its asyncio, and what it does in random programs.
  *
- * Needs a Python 3.13: the one that the environment variable PYTHON names, or else `python3.13`, or else `python3`.
+ * Needs a Python 3.13: the one that the environment variable PYTHON names, or else `python3.13`, or else `python3`. With
+ * a kind and a number as arguments, it records nothing, and shows what CPython does in that random program.
  *
  * @module
  */
 
+import { compare_program, record_programs } from "./programs/record.ts";
+import { find_python, run_script } from "./python.ts";
 import { write_transcripts } from "./transcripts.ts";
 import { THEMES } from "./themes.ts";
-
-const WANTED = "3.13";
 
 interface Recording {
   readonly version: string;
@@ -17,44 +18,11 @@ interface Recording {
   readonly names: unknown;
 }
 
-async function output_of(command: string, args: readonly string[]): Promise<string | null> {
-  try {
-    const { success, stdout } = await new Deno.Command(command, {
-      args: [...args],
-      stdin: "null",
-      stderr: "inherit",
-    }).output();
-    return success ? new TextDecoder().decode(stdout) : null;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
-async function find_python(): Promise<string> {
-  const named = Deno.env.get("PYTHON");
-  const candidates = named ? [named] : ["python3.13", "python3"];
-  const found: string[] = [];
-  for (const command of candidates) {
-    const version = (await output_of(command, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]))?.trim();
-    if (version === WANTED) return command;
-    found.push(`${command} is ${version ?? "not there"}`);
-  }
-  throw new Error(
-    `Cannot record: a Python ${WANTED} is needed, and ${found.join(", ")}; set PYTHON to the path of one`,
-  );
-}
-
 async function record(python: string): Promise<Recording> {
-  const script = new URL("record.py", import.meta.url).pathname;
-  // -B: no folders of compiled files beside the programs.
-  const text = await output_of(python, ["-B", script, ...THEMES.map(({ name }) => name)]);
-  if (text === null) throw new Error(`Cannot record: ${python} failed`);
-  return JSON.parse(text);
+  return await run_script(python, "record.py", THEMES.map(({ name }) => name)) as Recording;
 }
 
-if (import.meta.main) {
-  const python = await find_python();
+async function record_scenarios(python: string): Promise<void> {
   const first = await record(python);
   console.log(`Recording with CPython ${first.version}`);
   // What is printed in another order the next time shows nothing.
@@ -76,4 +44,14 @@ if (import.meta.main) {
     JSON.stringify(first.names, null, 2) + "\n",
   );
   console.log(`${count} scenarios in ${THEMES.length} themes`);
+}
+
+if (import.meta.main) {
+  const python = await find_python();
+  if (Deno.args.length > 0) {
+    console.log(await compare_program(python, Deno.args[0], Number(Deno.args[1])));
+  } else {
+    await record_scenarios(python);
+    console.log(`${await record_programs(python)} random programs`);
+  }
 }

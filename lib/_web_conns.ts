@@ -1,10 +1,42 @@
 /**
- * A web stream as the end of a connection that bytes go into.
+ * Web streams as connections in one direction.
  *
  * @module
  */
 
-import type { RawConn } from "./_deno.ts";
+import type { EventLoop } from "./deno_events.ts";
+import { InterruptedError, NotSupported, type RawConn } from "./_deno.ts";
+import { WebSource } from "./web_streams.ts";
+
+/** Reads a `ReadableStream`. There is nothing to write. */
+export class ReadableConn implements RawConn {
+  readonly localAddr = null;
+  readonly remoteAddr = null;
+  readonly #source: WebSource;
+  #closed = Promise.withResolvers<never>();
+
+  constructor(stream: ReadableStream<unknown>, loop: EventLoop) {
+    this.#source = new WebSource(stream, loop);
+    this.#closed.promise.catch(() => {});
+  }
+
+  read(array: Uint8Array): Promise<number | null> {
+    return Promise.race([this.#source._read(array), this.#closed.promise]);
+  }
+
+  write(): Promise<number> {
+    return Promise.reject(new NotSupported("Cannot write to a stream that is read"));
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#closed.reject(new InterruptedError("operation canceled"));
+    this.#source._release().catch(() => {});
+  }
+}
 
 /** Writes to a `WritableStream`. There is nothing to read. */
 export class WritableConn implements RawConn {
