@@ -393,8 +393,8 @@ Deno.test("connect_read_pipe() and connect_write_pipe() drive protocols over web
   });
   const [, told] = await loop.connect_read_pipe(() => new Recorder(), failing);
   assertInstanceOf((await told.lost).error, RangeError);
-  // deno-lint-ignore no-explicit-any
   assertThrows(
+    // deno-lint-ignore no-explicit-any
     () => loop.connect_read_pipe(() => new Recorder(), 5 as any),
     TypeError,
     '"pipe" must be a ReadableStream',
