@@ -264,8 +264,9 @@ class TlsConn implements RawConn {
       reject(this.#error);
       this.#fail();
     };
-    const on_close = this.#on_lost = () =>
-      on_error(new UnexpectedEof("The peer closed the connection during the TLS handshake"));
+    this.#on_lost = () => on_error(new UnexpectedEof("The peer closed the connection during the TLS handshake"));
+    // A server of node:tls that does not accept a certificate closes the connection without a word.
+    const on_close = () => on_error(new InvalidData("TLS: the peer's certificate was not accepted"));
     const on_secure = (socket: TLSSocket) => {
       this.#socket = socket;
       if (this.#state === "handshake") this.#state = "open";

@@ -175,7 +175,10 @@ Deno.test("TLS: a server with caCerts refuses a client that shows no certificate
   await server.shutdown();
   loop.set_exception_handler(null);
   assertEquals(reports.length, 2);
-  for (const { message } of reports) assert(message.startsWith("SSL handshake failed, peer 127.0.0.1:"), message);
+  for (const { message, exception } of reports) {
+    assert(message.startsWith("SSL handshake failed, peer 127.0.0.1:"), message);
+    assertInstanceOf(exception, Deno.errors.InvalidData);
+  }
 });
 
 Deno.test("TLS: garbage instead of a handshake is reported with the peer, and the server goes on", async () => {
