@@ -163,7 +163,7 @@ async function reach_host(
   const addresses = interleave > 0 ? interleaved(found, interleave) : found;
   const attempt = (address: string, signal: AbortSignal) => network.connect_tcp(address, port, signal);
   const errors: unknown[] = [];
-  const conn = await race(loop, addresses, delay, attempt, errors, signal);
+  const conn = await race(loop, addresses, delay, attempt, (conn) => conn.close(), errors, signal);
   if (conn !== null) return conn;
   if (all_errors) throw new ExceptionGroup("create_connection failed", errors);
   throw combined(errors, where);
@@ -185,12 +185,15 @@ export function interleaved(addresses: readonly string[], first_count: number): 
 /**
  * The first that succeeds; the others are aborted. The next starts when the last one started has failed, or after `delay`
  * seconds. `null` if all failed; `errors` then has why, in the order of the addresses.
+ *
+ * @param dispose Gets what succeeds too late to see that it was aborted, as when the system tells of two in one turn.
  */
 export function race<A, T>(
   loop: EventLoop,
   addresses: readonly A[],
   delay: number | null,
   attempt: (address: A, signal: AbortSignal) => Promise<T>,
+  dispose: (value: T) => void,
   errors: unknown[],
   signal: AbortSignal,
 ): Promise<T | null> {
@@ -219,7 +222,7 @@ export function race<A, T>(
       attempts.push(controller);
       running++;
       attempt(addresses[index], controller.signal).then(
-        (value) => over || finish(index, () => resolve(value)),
+        (value) => over ? dispose(value) : finish(index, () => resolve(value)),
         (error) => {
           if (over) return;
           errors[index] = error;

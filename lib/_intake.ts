@@ -160,14 +160,19 @@ export class Intake implements Answerer {
   hand_over(): Promise<Uint8Array | null> | null {
     this.check_no_input();
     const [lent, source] = [this.#lent, this.#source];
+    // A read that begins during the handshake waits for it; it must not take the handshake's bytes.
+    this.#source = null;
     if (lent === null || source === null) return null;
     this.#lent = null;
     this.#buffer.abandon();
     this.#listen();
-    return this.#reading!.then((count) => count === null ? null : lent.slice(0, count), (error) => {
+    const early = this.#reading!.then((count) => count === null ? null : lent.slice(0, count), (error) => {
       if (source._ended_read(error)) return null;
       throw error;
     });
+    // It may fail before the handshake comes to it.
+    early.catch(() => {});
+    return early;
   }
 
   /** See `StreamReader._discard()`. */

@@ -15,7 +15,15 @@
 
 import type { Duplex } from "node:stream";
 import type { PeerCertificate, SecureContext, SecureContextOptions, TLSSocket } from "node:tls";
-import { type Address, InterruptedError, InvalidData, is_deno_error, type RawConn, UnexpectedEof } from "./_deno.ts";
+import {
+  type Address,
+  InterruptedError,
+  InvalidData,
+  is_deno_error,
+  is_own_close,
+  type RawConn,
+  UnexpectedEof,
+} from "./_deno.ts";
 import { shown } from "./exceptions.ts";
 
 /**
@@ -171,7 +179,7 @@ export async function secure(
     signal.throwIfAborted();
     secured = new TlsConn(conn, side, early, tls, stream.Duplex);
   } catch (error) {
-    conn.close();
+    release(conn);
     throw error;
   }
   const on_abort = () => secured.close();
@@ -197,6 +205,8 @@ const MAX_WRITE_SIZE = 256 * 1024;
 
 /** Milliseconds that a client waits for a server's tickets; they take as long as an answer would, if there are any. */
 const TICKETS_TIMEOUT = 1000;
+
+const ENDED_IN_HANDSHAKE = "The peer closed the connection during the TLS handshake";
 
 interface PendingRead {
   readonly array: Uint8Array;
@@ -264,7 +274,7 @@ class TlsConn implements RawConn {
       reject(this.#error);
       this.#fail();
     };
-    this.#on_lost = () => on_error(new UnexpectedEof("The peer closed the connection during the TLS handshake"));
+    this.#on_lost = () => on_error(new UnexpectedEof(ENDED_IN_HANDSHAKE, { cause: this.#write_error }));
     // A server of node:tls that does not accept a certificate closes the connection without a word.
     const on_close = () => on_error(new InvalidData("TLS: the peer's certificate was not accepted"));
     const on_secure = (socket: TLSSocket) => {
@@ -431,13 +441,16 @@ class TlsConn implements RawConn {
       this.#duplex.push(bytes);
       return;
     }
-    // If the peer said goodbye, that was in the bytes before; node:tls tells of it a turn after it was given them.
-    setImmediate(() => {
-      if (this.#state === "open") this.#end("ragged");
-      // On the server's side, node:tls would wait on.
-      else if (this.#state === "handshake") this.#on_lost();
-      this.#duplex.push(null);
-    });
+    // If the peer said goodbye, or ended the handshake, that was in the bytes before; node:tls tells of each a turn after
+    // it was given them.
+    setImmediate(() => this.#state === "handshake" ? setImmediate(this.#on_end) : this.#on_end());
+  };
+
+  readonly #on_end = (): void => {
+    if (this.#state === "open") this.#end("ragged");
+    // A server of node:tls would wait on.
+    else if (this.#state === "handshake") this.#on_lost();
+    this.#duplex.push(null);
   };
 
   readonly #on_read_error = (error: unknown): void => {
@@ -515,10 +528,19 @@ class TlsConn implements RawConn {
   #free(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#conn.close();
+    release(this.#conn);
     this.#pending?.reject(this.#error ?? new InterruptedError("operation canceled"));
     this.#pending = null;
     this.#on_heard?.();
+  }
+}
+
+/** Closes a connection that its former owner may have closed already: a stream that is aborted during its handshake. */
+function release(conn: RawConn): void {
+  try {
+    conn.close();
+  } catch (error) {
+    if (!is_own_close(error)) throw error;
   }
 }
 
@@ -598,7 +620,7 @@ function translated(error: unknown): unknown {
   const { code, message } = error as { code?: string; message: string };
   if (code === undefined || is_deno_error(error)) return error;
   if (message.includes("before secure TLS connection")) {
-    return new UnexpectedEof("The peer closed the connection during the TLS handshake", { cause: error });
+    return new UnexpectedEof(ENDED_IN_HANDSHAKE, { cause: error });
   }
   const text = message.replace(`${code}: `, "").replace(/ \(SSL routines.*\)$/, "");
   return Object.assign(new InvalidData(`TLS: ${text}`, { cause: error }), { code });

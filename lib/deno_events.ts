@@ -331,7 +331,7 @@ export class EventLoop extends BaseEventLoop {
     const { server_side = transport._is_server_side, ...rest } = options;
     const securing = check_start_tls(ssl, rest, server_side, transport._host);
     return new Call(async () => {
-      await transport.flush();
+      do await transport.flush(); while (transport.get_write_buffer_size() > 0);
       const starting = transport._start_tls(securing, transport._hand_over() ?? null, options.ssl_shutdown_timeout);
       // What comes over TLS is for the new one, however soon it comes.
       transport.set_protocol(protocol);

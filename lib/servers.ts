@@ -374,7 +374,7 @@ export class Server implements AsyncContextManager<Server> {
   async #accept(listener: RawListener): Promise<void> {
     while (this.#state === "serving") {
       if (!this.#has_room()) {
-        await new Promise<void>((resolve) => this.#on_room.push(resolve));
+        await this.#room();
         continue;
       }
       let conn: RawConn;
@@ -388,6 +388,8 @@ export class Server implements AsyncContextManager<Server> {
         if (!(error instanceof ConnectionAbortedError)) await this.#pause();
         continue;
       }
+      // With several listeners another may have filled the last place meanwhile.
+      while (this.#state === "serving" && !this.#has_room()) await this.#room();
       // Closed while the connection arrived: nobody will handle it.
       if (this.#state !== "serving") conn.close();
       else if (this.#plan.securing === null) this.#loop._deliver(this.#connected, conn);
@@ -465,6 +467,10 @@ export class Server implements AsyncContextManager<Server> {
   #has_room(): boolean {
     if (this.#callback === null && this.#arrived.length > 0) return false;
     return this.#transports.size + this.#handshakes.size < this.#plan.max_connections;
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => this.#on_room.push(resolve));
   }
 
   #make_room(): void {

@@ -267,10 +267,14 @@ export class StreamWriter {
     return new Call(async () => {
       // It has to be seen before the wait as well, so that nothing is touched if it cannot be.
       reader?._check_no_input();
-      await transport.flush();
+      // Others may write meanwhile; nothing of theirs may come in between the handshake's bytes.
+      do await transport.flush(); while (transport.get_write_buffer_size() > 0);
       const early = reader?._hand_over() ?? null;
-      await transport._start_tls(securing, early, options.ssl_shutdown_timeout);
-      reader?._set_source(transport);
+      try {
+        await transport._start_tls(securing, early, options.ssl_shutdown_timeout);
+      } finally {
+        reader?._set_source(transport);
+      }
     });
   }
 

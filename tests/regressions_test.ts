@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import type { Network } from "../lib/_deno.ts";
+import { SYSTEM_NETWORK } from "../lib/_deno_net.ts";
 import * as asyncio from "../mod.ts";
+import { certificates } from "./_certificates.ts";
 import { error_of, run_program, run_virtual, Transcript } from "./_helpers.ts";
+import { FakeConn, for_turns, LOOPBACK, port_of, text, until, with_bare_peer, with_pair } from "./_streams.ts";
 
 /** Keeps the processor busy. */
 function busy(milliseconds: number): void {
@@ -344,3 +348,135 @@ Deno.test("a task that is cancelled twice in sleep(0) hears the second text, as 
     assertEquals((await error_of(task)).message, "second");
   });
 });
+/** A client's connection to a peer that says nothing, with `start_tls()` under way once the peer has its first bytes. */
+async function with_endless_handshake(
+  body: (writer: asyncio.StreamWriter, securing: asyncio.Future<void>) => Promise<void>,
+): Promise<void> {
+  await with_bare_peer(async ([, writer], peer) => {
+    const securing = writer.start_tls(true, { server_hostname: "localhost" });
+    assert(await peer.read(new Uint8Array(4096)) !== null);
+    await body(writer, securing);
+  });
+}
+
+Deno.test("start_tls() that is cancelled right after its connection was aborted ends, and the process lives", async () => {
+  // Cause: the connection was closed a second time in a listener of the abort signal, where an error ends the process.
+  await with_endless_handshake(async (writer, securing) => {
+    writer.abort();
+    securing.cancel();
+    assertInstanceOf(await error_of(securing), asyncio.CancelledError);
+    await writer.wait_closed();
+  });
+});
+
+Deno.test("start_tls() whose connection is aborted tells so", async () => {
+  await with_endless_handshake(async (writer, securing) => {
+    writer.abort();
+    assertInstanceOf(await error_of(securing), asyncio.ConnectionAbortedError);
+  });
+});
+
+Deno.test("a read that begins during start_tls() waits for it, and gets what came over TLS", async () => {
+  // Cause: it read the bare connection, took bytes of the handshake from TLS and gave them to the program.
+  const { ca, server: identity } = await certificates();
+  await with_pair(async ([reader, writer], [, peer_writer]) => {
+    const securing = writer.start_tls({ caCerts: [ca] }, { server_hostname: "localhost" });
+    await for_turns(3);
+    const reading = reader.readline();
+    const ending = asyncio.create_task(() => reader.wait_eof());
+    await peer_writer.start_tls(identity);
+    await securing;
+    await peer_writer.send("hello\n");
+    assertEquals(text(await reading), "hello\n");
+    peer_writer.close();
+    await ending;
+  });
+});
+
+Deno.test("a read that begins during a start_tls() that fails is at the end", async () => {
+  await with_bare_peer(async ([reader, writer], peer) => {
+    const securing = writer.start_tls(true, { server_hostname: "localhost" });
+    assert(await peer.read(new Uint8Array(4096)) !== null);
+    const reading = reader.read();
+    writer.abort();
+    assertInstanceOf(await error_of(securing), asyncio.ConnectionAbortedError);
+    assertEquals((await reading).length, 0);
+  });
+});
+
+Deno.test("open_connection() closes the loser of a race in which both succeed in one turn", async () => {
+  // Cause: a connection that was made, and not yet told of, when another won was dropped without being closed.
+  await run_virtual(async () => {
+    const conns: FakeConn[] = [];
+    const made = Promise.withResolvers<void>();
+    const network: Partial<Network> = {
+      resolve: () => Promise.resolve(["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
+      async connect_tcp() {
+        await made.promise;
+        const conn = new FakeConn();
+        conns.push(conn);
+        return conn;
+      },
+    };
+    Object.assign(asyncio.get_running_loop(), { _network: { ...SYSTEM_NETWORK, ...network } });
+    const opening = asyncio.open_connection("several.example", 80, { happy_eyeballs_delay: 0 });
+    await asyncio.sleep(1);
+    made.resolve();
+    const [, writer] = await opening;
+    assertEquals(conns.map(({ calls }) => calls), [[], ["close"], ["close"]]);
+    writer.close();
+    await writer.wait_closed();
+  });
+});
+
+Deno.test("max_connections holds for all sockets of a server together", async () => {
+  // Cause: each socket was accepting already when one of them filled the last place.
+  let open = 0;
+  let most = 0;
+  let served = 0;
+  const server = await asyncio.start_server(
+    async (reader) => {
+      most = Math.max(most, ++open);
+      await reader.read();
+      open--;
+      served++;
+    },
+    ["127.0.0.1", "127.0.0.2", "127.0.0.3"],
+    0,
+    { max_connections: 1 },
+  );
+  const addresses = server.sockets.map((socket) => socket.getsockname() as [string, number]);
+  const clients = await Promise.all(addresses.map((address) => asyncio.open_connection(...address)));
+  await until(() => open === 1, "one is served");
+  await for_turns(20);
+  for (const [, writer] of clients) writer.write_eof();
+  await until(() => served === 3, "all were served");
+  assertEquals([most, served], [1, 3]);
+  for (const [, writer] of clients) writer.close();
+  await server.shutdown();
+});
+
+for (const how of ["ssl", "ssl with caCerts", "start_tls()"]) {
+  Deno.test(`a peer that goes in good order before its TLS handshake is done ends the handshake: a server's ${how}`, async () => {
+    // Cause: node:tls does not tell a server of it, so the connection was kept until ssl_handshake_timeout.
+    const { server: identity, ca } = await certificates();
+    const loop = asyncio.get_event_loop();
+    const told = new asyncio.Future<unknown>();
+    loop.set_exception_handler((_loop, { exception }) => told.set_result(exception));
+    const ssl = how === "ssl" ? identity : { ...identity, caCerts: [ca] };
+    const server = await asyncio.start_server(
+      async (_reader, writer) => await writer.start_tls(identity),
+      LOOPBACK,
+      0,
+      how === "start_tls()" ? {} : { ssl },
+    );
+    const [reader, writer] = await asyncio.open_connection(LOOPBACK, port_of(server));
+    writer.write_eof();
+    await reader.read();
+    assertInstanceOf(await told, Deno.errors.UnexpectedEof);
+    writer.close();
+    server.close();
+    await server.wait_closed();
+    loop.set_exception_handler(null);
+  });
+}
