@@ -10,11 +10,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { EventLoop } from "./deno_events.ts";
 import type { Scope } from "./_scopes.ts";
+import type { SignalPlaces } from "./_line.ts";
 
 const storage: AsyncLocalStorage<Scope> = new AsyncLocalStorage();
 let loop_factory: (() => EventLoop) | null = null;
 let default_loop: EventLoop | null = null;
 let last_task_number = 0;
+
+/** Who in the library listens to which abort signal. */
+export const signal_places: WeakMap<AbortSignal, SignalPlaces> = new WeakMap();
 
 /** The scope of the running code, or `undefined` outside of every task and loop callback. */
 export function current_scope(): Scope | undefined {

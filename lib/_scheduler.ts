@@ -42,6 +42,8 @@ export class Scheduler {
   /** Steps from here on were scheduled by this iteration, and belong to the next. */
   #iteration_end = 0;
   #phase: Phase = "idle";
+  /** A microtask was asked for that goes on, and the turn was not found to be over since: that is for the next one. */
+  #resumes = false;
   /** The code that has to come to rest before the next step. */
   #strand: Strand | null = null;
   #iterations = 0;
@@ -127,6 +129,7 @@ export class Scheduler {
     if (!strand._settled) return this.#next_turn();
     // What runs is not what the code waits for, such as a callback of a foreign promise.
     this.#phase = "scheduled";
+    this.#resumes = true;
     RESOLVED.then(this.#resume);
   }
 
@@ -144,6 +147,7 @@ export class Scheduler {
     const now = Date.now();
     if (now === this.#looked_at) return false;
     this.#looked_at = now;
+    this.#resumes = false;
     return true;
   }
 
@@ -159,7 +163,7 @@ export class Scheduler {
   }
 
   readonly #resume = (): void => {
-    if (this.#phase === "scheduled") this.#drain();
+    if (this.#phase === "scheduled" && this.#resumes) this.#drain();
   };
 
   readonly #take_turn = (): void => {

@@ -136,7 +136,8 @@ export function compare_values(a: unknown, b: unknown): number {
   if (Array.isArray(a) && Array.isArray(b)) {
     const length = Math.min(a.length, b.length);
     for (let i = 0; i < length; i++) {
-      if (Object.is(a[i], b[i])) continue;
+      // In front, what has no order would be in the way of every other array.
+      if (Object.is(a[i], b[i]) && !(i === 0 && spoils_order(a[i]))) continue;
       const difference = compare_values(a[i], b[i]);
       if (difference !== 0) return difference;
     }
@@ -149,6 +150,12 @@ export function compare_values(a: unknown, b: unknown): number {
     throw new TypeError(`Cannot compare ${shown(a)} with ${shown(b)}: give the queue a "compare" option`);
   }
   return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** Whether it is NaN or an invalid date, or an array with one in front. */
+function spoils_order(value: unknown): boolean {
+  if (Array.isArray(value)) return spoils_order(value[0]);
+  return (typeof value === "number" || value instanceof Date) && as_number(value) === null;
 }
 
 /** What stands for a number in a comparison; `null` for what has no order, NaN and invalid dates included. */

@@ -492,7 +492,9 @@ class TlsConn implements RawConn {
     return new Promise((resolve) => {
       const socket = this.#socket!;
       socket.once("close", () => resolve());
-      socket.end(() => resolve());
+      // Where the peer has said goodbye before, node:tls destroys the socket a tick after its end, and with it the goodbye
+      // that it has not passed on yet. It does so in microtasks: those that start in one are all done before the tick.
+      queueMicrotask(() => socket.end(() => resolve()));
     });
   }
 

@@ -8,7 +8,7 @@ import { async_with, type AsyncContextManager } from "./async_with.ts";
 import { INSPECT } from "./constants.ts";
 import { BrokenBarrierError, check_number } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
-import { signal_of } from "./_line.ts";
+import { wait_signal } from "./_line.ts";
 import { type AcquireOptions, Condition } from "./locks.ts";
 
 /**
@@ -66,12 +66,13 @@ export class Barrier implements AsyncContextManager<number> {
    * Waits until as many tasks have come as the barrier takes.
    *
    * @param options A signal that ends the wait. As with a task that is cancelled, the barrier is not broken by it.
-   * @returns A future of this task's number among them, from 0, in the order of their coming.
+   * @returns A future of this task's number among them, from 0, in the order of their coming. After one has left, two
+   * may have the same number, as in asyncio.
    * @throws {TypeError} If the signal is not an `AbortSignal`.
    * @throws {BrokenBarrierError} If the barrier is reset or aborted meanwhile, or was aborted before.
    */
   wait(options?: AcquireOptions): Future<number> {
-    signal_of(options);
+    wait_signal(options);
     return async_with(this.#changed, async () => {
       await this.#changed.wait_for(() => this.#state !== "draining" && this.#state !== "resetting", options);
       if (this.broken) throw new BrokenBarrierError("Barrier aborted");

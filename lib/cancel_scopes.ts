@@ -8,7 +8,7 @@ import type { AsyncContextManager, ScopedManager } from "./async_with.ts";
 import { current_scope } from "./_context.ts";
 import { INSPECT } from "./constants.ts";
 import type { Handle } from "./events.ts";
-import { CancelledError, check_number, RuntimeError, TimeoutError } from "./exceptions.ts";
+import { CancelledError, check_number, check_options, RuntimeError, shown, TimeoutError } from "./exceptions.ts";
 import type { Control, Scope } from "./_scopes.ts";
 
 /**
@@ -33,8 +33,10 @@ export interface CancelScopeOptions {
  * A block, for `async_with()`, that can be cancelled as a whole.
  *
  * While it is cancelled, every wait inside throws a `CancelledError`, not just the first: code that catches one by
- * accident is stopped at its next wait. The block swallows the error as it is left, and `async_with()` resolves to
- * `undefined`. A cancellation from outside passes through.
+ * accident is stopped at its next wait. A call that need not wait, such as `get()` of a queue that has an item, does not
+ * throw. What is inside are the body and the tasks of the groups in it, in which a cancellation arrives at once. The
+ * block swallows the error as it is left, and `async_with()` resolves to `undefined`. A cancellation from outside passes
+ * through.
  *
  * `shield` protects from the scopes around it, for cleanup that has to wait. It does not protect from `task.cancel()`,
  * `timeout()` and a failing task group, which throw once, as in asyncio.
@@ -55,7 +57,7 @@ export interface CancelScopeOptions {
 export class CancelScope implements AsyncContextManager<CancelScope>, ScopedManager, Control {
   #deadline: number;
   /** Seconds from the entry to the deadline. */
-  readonly #delay: number | null;
+  #delay: number | null;
   #shield: boolean;
   #state: "created" | "active" | "finished" = "created";
   #cancel_called = false;
@@ -64,21 +66,25 @@ export class CancelScope implements AsyncContextManager<CancelScope>, ScopedMana
   #message: string | undefined = undefined;
   #scope: Scope | null = null;
   #timer: Handle | null = null;
-  #outside_requests = 0;
+  #heard_requests = 0;
 
   /**
    * Makes a scope.
    *
    * @param options Its deadline, and whether it is shielded.
    * @param delay Seconds from the entry to the deadline, in place of a deadline; for `move_on_after()`.
-   * @throws {TypeError} If a time is not a number.
+   * @throws {TypeError} If a time is not a number, or `shield` not a boolean.
+   * @throws {RangeError} If a time is NaN.
    */
   constructor(options?: CancelScopeOptions, delay: number | null = null) {
-    this.#deadline = options?.deadline ?? Infinity;
-    this.#shield = Boolean(options?.shield);
-    this.#delay = delay;
-    check_number("deadline", this.#deadline);
+    check_options(options, ["deadline", "shield"]);
+    const { deadline = Infinity, shield = false } = options ?? {};
+    check_number("deadline", deadline);
+    check_shield(shield);
     if (delay !== null) check_number("delay", delay);
+    this.#deadline = deadline;
+    this.#shield = shield;
+    this.#delay = delay;
   }
 
   /** The time of the loop's clock, in seconds, at which the scope is cancelled; it may be moved. */
@@ -89,6 +95,8 @@ export class CancelScope implements AsyncContextManager<CancelScope>, ScopedMana
   set deadline(when: number) {
     check_number("deadline", when);
     this.#deadline = when;
+    // Set before the entry, it takes the place of the delay.
+    this.#delay = null;
     if (this.#state === "active") this.#set_timer();
   }
 
@@ -98,7 +106,8 @@ export class CancelScope implements AsyncContextManager<CancelScope>, ScopedMana
   }
 
   set shield(shield: boolean) {
-    this.#shield = Boolean(shield);
+    check_shield(shield);
+    this.#shield = shield;
     if (this.#state === "active") this.#scope!.redeliver();
   }
 
@@ -121,7 +130,7 @@ export class CancelScope implements AsyncContextManager<CancelScope>, ScopedMana
     if (this.#cancel_called) return;
     this.#cancel_called = true;
     this.#message = reason;
-    if (this.#state === "active") this.#deliver();
+    if (this.#state === "active") this.#scope!.redeliver();
   }
 
   /** @internal */
@@ -140,10 +149,10 @@ export class CancelScope implements AsyncContextManager<CancelScope>, ScopedMana
     const scope = this.#scope;
     if (scope === null) throw new RuntimeError("Cannot enter a CancelScope by hand: use async_with(scope, body)");
     this.#state = "active";
-    this.#outside_requests = scope.delivered_outside_requests();
+    this.#heard_requests = scope.heard_requests();
     scope.control = this;
     if (this.#delay !== null) this.#deadline = scope.loop.time() + this.#delay;
-    if (this.#cancel_called) this.#deliver();
+    if (this.#cancel_called) scope.redeliver();
     else this.#set_timer();
     return this;
   }
@@ -153,19 +162,19 @@ export class CancelScope implements AsyncContextManager<CancelScope>, ScopedMana
    *
    * @param error What the body threw, or `null`.
    * @returns True if the error was the scope's own cancellation.
+   * @throws {RuntimeError} If the scope is not active.
    */
   __aexit__(error: unknown): boolean {
-    const scope = this.#scope!;
+    const scope = this.#scope;
+    if (scope === null || this.#state !== "active") throw new RuntimeError("CancelScope is not active");
     this.#state = "finished";
     this.#timer?.cancel();
     this.#timer = null;
+    // If somebody outside wants the code to stop as well, the error is theirs to catch.
+    this.#cancelled_caught = this.#cancel_called && error instanceof CancelledError &&
+      !scope.asked_from_outside(this.#heard_requests);
     scope.control = null;
-    scope.cancel_requests = 0;
-    if (!this.#cancel_called || !(error instanceof CancelledError)) return false;
-    // Somebody outside wants the code to stop as well: theirs to catch.
-    if (scope.outside_requests() > this.#outside_requests) return false;
-    this.#cancelled_caught = true;
-    return true;
+    return this.#cancelled_caught;
   }
 
   /** @internal */
@@ -206,12 +215,6 @@ export class CancelScope implements AsyncContextManager<CancelScope>, ScopedMana
     else this.#timer = loop._call_at(this.#deadline, expire);
   }
 
-  #deliver(): void {
-    const scope = this.#scope!;
-    scope.cancel_requests = 1;
-    scope.redeliver();
-  }
-
   /** @ignore */
   [INSPECT](): string {
     const parts = [`<CancelScope ${this.#state}`];
@@ -220,6 +223,22 @@ export class CancelScope implements AsyncContextManager<CancelScope>, ScopedMana
     if (this.#deadline !== Infinity) parts.push(`deadline=${this.#deadline.toFixed(3)}`);
     return `${parts.join(" ")}>`;
   }
+}
+
+function check_shield(shield: unknown): void {
+  if (typeof shield !== "boolean") throw new TypeError(`"shield" must be a boolean, got ${shown(shield)}`);
+}
+
+/** Throws unless `delay` is one: left out, to the constructor it would mean that there is no limit. */
+function checked_delay(delay: number | null): number | null {
+  if (delay !== null) check_number("delay", delay);
+  return delay;
+}
+
+/** The same for a deadline. */
+function checked_deadline(deadline: number): number {
+  check_number("deadline", deadline);
+  return deadline;
 }
 
 /** A scope whose deadline is an error. */
@@ -237,7 +256,8 @@ class FailScope extends CancelScope {
  * @param delay Seconds from the entry of the block; `null` for no limit.
  * @param options Whether the scope is shielded.
  * @returns The scope, for `async_with()`; its `cancelled_caught` tells whether the time was up.
- * @throws {TypeError} If `delay` is not a number.
+ * @throws {TypeError} If `delay` is neither a number nor `null`.
+ * @throws {RangeError} If it is NaN.
  *
  * @example
  * ```ts
@@ -248,7 +268,7 @@ class FailScope extends CancelScope {
  * ```
  */
 export function move_on_after(delay: number | null, options?: Pick<CancelScopeOptions, "shield">): CancelScope {
-  return new CancelScope(options, delay);
+  return new CancelScope(options, checked_delay(delay));
 }
 
 /**
@@ -258,6 +278,7 @@ export function move_on_after(delay: number | null, options?: Pick<CancelScopeOp
  * @param options Whether the scope is shielded.
  * @returns The scope, for `async_with()`.
  * @throws {TypeError} If `deadline` is not a number.
+ * @throws {RangeError} If it is NaN.
  *
  * @example
  * ```ts
@@ -268,7 +289,7 @@ export function move_on_after(delay: number | null, options?: Pick<CancelScopeOp
  * ```
  */
 export function move_on_at(deadline: number, options?: Pick<CancelScopeOptions, "shield">): CancelScope {
-  return new CancelScope({ ...options, deadline });
+  return new CancelScope({ ...options, deadline: checked_deadline(deadline) });
 }
 
 /**
@@ -279,7 +300,8 @@ export function move_on_at(deadline: number, options?: Pick<CancelScopeOptions, 
  * @param delay Seconds from the entry of the block; `null` for no limit.
  * @param options Whether the scope is shielded.
  * @returns The scope, for `async_with()`.
- * @throws {TypeError} If `delay` is not a number.
+ * @throws {TypeError} If `delay` is neither a number nor `null`.
+ * @throws {RangeError} If it is NaN.
  *
  * @example
  * ```ts
@@ -293,7 +315,7 @@ export function move_on_at(deadline: number, options?: Pick<CancelScopeOptions, 
  * ```
  */
 export function fail_after(delay: number | null, options?: Pick<CancelScopeOptions, "shield">): CancelScope {
-  return new FailScope(options, delay);
+  return new FailScope(options, checked_delay(delay));
 }
 
 /**
@@ -303,6 +325,7 @@ export function fail_after(delay: number | null, options?: Pick<CancelScopeOptio
  * @param options Whether the scope is shielded.
  * @returns The scope, for `async_with()`.
  * @throws {TypeError} If `deadline` is not a number.
+ * @throws {RangeError} If it is NaN.
  *
  * @example
  * ```ts
@@ -313,7 +336,7 @@ export function fail_after(delay: number | null, options?: Pick<CancelScopeOptio
  * ```
  */
 export function fail_at(deadline: number, options?: Pick<CancelScopeOptions, "shield">): CancelScope {
-  return new FailScope({ ...options, deadline });
+  return new FailScope({ ...options, deadline: checked_deadline(deadline) });
 }
 
 /**

@@ -331,6 +331,15 @@ export class Future<T> implements Promise<T> {
   }
 
   /**
+   * Whether a cancellation of `scope` reaches what this waits for without this being cancelled.
+   *
+   * @internal
+   */
+  _hears_of(_scope: Scope): boolean {
+    return false;
+  }
+
+  /**
    * Hands the outcome over; its error counts as retrieved.
    *
    * @internal
@@ -403,6 +412,15 @@ export class Future<T> implements Promise<T> {
     this.#state = "cancelled";
     this.#outcome = cause;
     return this.#call_back(directly);
+  }
+
+  /**
+   * Ends it with what was thrown, which in JavaScript need not be an error.
+   *
+   * @internal
+   */
+  _fail(thrown: unknown, directly = false): Strand | null {
+    return this._finish(undefined, thrown ?? new Error(`Thrown: ${String(thrown)}`), directly);
   }
 
   #watch(): void {
@@ -535,24 +553,29 @@ export class Call<T> extends Future<T> {
       call._finish(result, undefined, true);
     } catch (error) {
       if (error instanceof CancelledError) call._finish_cancelled(error, true);
-      else call._finish(undefined, error ?? new Error(`Thrown: ${String(error)}`), true);
+      else call._fail(error, true);
     }
     const scope = call.#scope;
-    if (scope.parent !== null) return;
+    scope.end();
     // Outside of a task, the code of the call is all there is to come to rest.
-    scope.finished = true;
-    scope.loop._rested(scope);
+    if (scope.parent === null) scope.loop._rested(scope);
   }
 
   override cancel(message?: string): boolean {
     if (this.done()) return false;
+    this.#scope.call_requests++;
     this.#scope.cancel(message);
     return true;
   }
 
-  /** A scope around the call reaches what the call waits for by itself; a timeout that was entered after it does not. */
+  // Whatever cancels code that made the call and awaits it reaches the call's own waits. Code in a narrower block, say
+  // of a timeout, may be cancelled where the call is not.
   override _links(scope: Scope): boolean {
-    return !scope.contains(this.#scope);
+    return scope !== this.#scope.parent;
+  }
+
+  override _hears_of(scope: Scope): boolean {
+    return scope.contains(this.#scope) || (scope.control?._cancels === true && this.#scope.cancelled_scope() !== null);
   }
 
   override _is_of(root: Scope): boolean {
@@ -646,7 +669,7 @@ export function wrap_future<T>(promise: PromiseLike<T>, options?: FutureOptions)
   const future = new Future<T>(options);
   promise.then(
     (value) => future.done() || future._finish(value, undefined, false),
-    (error) => future.done() || future._finish(undefined, error ?? new Error(String(error)), false),
+    (error) => future.done() || future._fail(error),
   );
   return future;
 }

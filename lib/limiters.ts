@@ -9,7 +9,7 @@ import { current_loop } from "./_context.ts";
 import { INSPECT } from "./constants.ts";
 import { BusyResourceError, check_number, RuntimeError, shown, WouldBlock } from "./exceptions.ts";
 import { Future } from "./futures.ts";
-import { Line, Place } from "./_line.ts";
+import { Line, Place, wait_signal } from "./_line.ts";
 import { current_task } from "./tasks.ts";
 
 /**
@@ -37,6 +37,8 @@ export interface CapacityLimiterStatistics {
 /** One who waits for a token. */
 class Borrower extends Place<void> {
   readonly borrower: unknown;
+  /** A token is set aside for it. */
+  has_token = false;
 
   constructor(line: Line<void, Borrower>, borrower: unknown, signal: AbortSignal | undefined) {
     super(current_loop(), line, signal);
@@ -64,9 +66,11 @@ export class CapacityLimiter implements AsyncContextManager<null> {
   readonly #borrowers = new Set<unknown>();
   readonly #line: Line<void, Borrower> = new Line<void, Borrower>({
     ready: () => true,
-    take: () => {},
-    left: (woken, place) => {
-      if (woken) this.#borrowers.delete(place.borrower);
+    take: ({ borrower, has_token }) => {
+      if (!has_token) throw has_one_already(borrower);
+    },
+    left: (_woken, { borrower, has_token }) => {
+      if (has_token) this.#borrowers.delete(borrower);
       this.#share();
     },
   });
@@ -109,6 +113,7 @@ export class CapacityLimiter implements AsyncContextManager<null> {
    *
    * @param options A signal that ends the wait.
    * @returns A future; to cancel it leaves the line.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    * @throws {RuntimeError} If the task has a token already, or outside of a task.
    */
   acquire(options?: LimiterOptions): Future<void> {
@@ -121,15 +126,16 @@ export class CapacityLimiter implements AsyncContextManager<null> {
    * @param borrower Any value that tells who has it.
    * @param options A signal that ends the wait.
    * @returns A future; to cancel it leaves the line.
-   * @throws {RuntimeError} If the borrower has a token already.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
+   * @throws {RuntimeError} If the borrower has a token already, now or when its turn comes.
    */
   acquire_on_behalf_of(borrower: unknown, options?: LimiterOptions): Future<void> {
+    const signal = wait_signal(options);
     this.#check_new(borrower);
-    const signal = options?.signal;
     if (!this.#is_free()) return new Borrower(this.#line, borrower, signal);
     const future = new Future<void>();
     if (signal?.aborted) {
-      future.set_exception(signal.reason);
+      future._fail(signal.reason);
     } else {
       this.#borrowers.add(borrower);
       future.set_result(undefined);
@@ -201,9 +207,7 @@ export class CapacityLimiter implements AsyncContextManager<null> {
   }
 
   #check_new(borrower: unknown): void {
-    if (this.#borrowers.has(borrower)) {
-      throw new RuntimeError(`Cannot acquire: ${shown(borrower)} has a token of this CapacityLimiter already`);
-    }
+    if (this.#borrowers.has(borrower)) throw has_one_already(borrower);
   }
 
   /** Sets tokens aside for those who have waited longest: nobody who comes later can take them. */
@@ -211,6 +215,9 @@ export class CapacityLimiter implements AsyncContextManager<null> {
     while (this.#borrowers.size < this.#total_tokens) {
       const place = this.#line.wake_next();
       if (place === null) return;
+      // It waits for a second one, and has its first: it hears that in its step.
+      if (this.#borrowers.has(place.borrower)) continue;
+      place.has_token = true;
       this.#borrowers.add(place.borrower);
     }
   }
@@ -238,6 +245,10 @@ export class CapacityLimiter implements AsyncContextManager<null> {
   [INSPECT](): string {
     return `<CapacityLimiter ${this.borrowed_tokens}/${this.#total_tokens} waiting=${this.#line.waiting}>`;
   }
+}
+
+function has_one_already(borrower: unknown): RuntimeError {
+  return new RuntimeError(`Cannot acquire: ${shown(borrower)} has a token of this CapacityLimiter already`);
 }
 
 /** Who borrows if nobody is named. */

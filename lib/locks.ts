@@ -8,7 +8,7 @@ import type { AsyncContextManager } from "./async_with.ts";
 import { INSPECT } from "./constants.ts";
 import { CancelledError, check_callable, check_number, RuntimeError, shown } from "./exceptions.ts";
 import { Call, type Future, shielded } from "./futures.ts";
-import { Gate, signal_of } from "./_line.ts";
+import { Gate, wait_signal } from "./_line.ts";
 
 /**
  * Options of the calls that wait for a lock and its like.
@@ -334,7 +334,7 @@ export class Condition implements AsyncContextManager<null> {
    * @throws {RuntimeError} If the lock is not held.
    */
   wait(options?: AcquireOptions): Future<true> {
-    const signal = signal_of(options);
+    const signal = wait_signal(options);
     return new Call(async () => {
       if (!this.locked()) throw new RuntimeError("cannot wait on un-acquired lock");
       signal?.throwIfAborted();
@@ -382,7 +382,7 @@ export class Condition implements AsyncContextManager<null> {
    */
   wait_for<T>(predicate: () => T, options?: AcquireOptions): Future<T> {
     check_callable("predicate", predicate);
-    const signal = signal_of(options);
+    const signal = wait_signal(options);
     return new Call(async () => {
       signal?.throwIfAborted();
       for (;;) {

@@ -8,7 +8,8 @@ import { current_loop } from "./_context.ts";
 import { INSPECT } from "./constants.ts";
 import { BrokenResourceError, check_number, ClosedResourceError, EndOfStream, WouldBlock } from "./exceptions.ts";
 import { Future } from "./futures.ts";
-import { Line, Place } from "./_line.ts";
+import { Line, Place, wait_signal } from "./_line.ts";
+import { Fifo } from "./_stores.ts";
 
 /**
  * Options of `send()` and `receive()`.
@@ -46,12 +47,41 @@ class Sender<T> extends Place<void> {
     super(current_loop(), line, signal);
     this.item = item;
   }
+
+  // What was received cannot be taken back. To say that it was not sent would have it sent again.
+  override cancel(message?: string): boolean {
+    return !this.taken && super.cancel(message);
+  }
+
+  override _give_up(error: unknown): void {
+    if (!this.taken) super._give_up(error);
+  }
+}
+
+/** What a receiving end and its calls that wait know of each other. */
+interface ReceivingEnd {
+  closed: boolean;
+  /** How many of its calls are in line. */
+  waiting: number;
+}
+
+/** A call of `receive()`, or of an iteration, that waits. */
+class Receiver<R> extends Place<R> {
+  readonly end: ReceivingEnd;
+  readonly visit: () => R;
+
+  constructor(line: Line<unknown, Receiver<unknown>>, end: ReceivingEnd, visit: () => R, signal?: AbortSignal) {
+    super(current_loop(), line, signal);
+    this.end = end;
+    this.visit = visit;
+    end.waiting++;
+  }
 }
 
 /** What both ends share. */
 class Channel<T> {
   readonly max_buffer_size: number;
-  readonly buffer: T[] = [];
+  readonly buffer: Fifo<T> = new Fifo<T>();
   open_senders = 0;
   open_receivers = 0;
   readonly senders: Line<void, Sender<T>> = new Line<void, Sender<T>>({
@@ -61,10 +91,16 @@ class Channel<T> {
     },
     left: () => {},
   });
-  readonly receivers: Line<T> = new Line<T>({
-    ready: () => this.#has_item() || this.open_senders === 0,
-    take: () => this.take(),
-    left: (woken) => {
+  readonly receivers: Line<unknown, Receiver<unknown>> = new Line<unknown, Receiver<unknown>>({
+    ready: ({ end }) => this.#has_item() || this.open_senders === 0 || end.closed,
+    take: ({ end, visit }) => {
+      if (end.closed && !this.#has_item()) throw closed_while_waiting();
+      const result = visit();
+      end.waiting--;
+      return result;
+    },
+    left: (woken, { end }) => {
+      end.waiting--;
       if (woken && this.#has_item()) this.receivers.wake_next();
     },
   });
@@ -74,34 +110,47 @@ class Channel<T> {
   }
 
   #has_item(): boolean {
-    return this.buffer.length > 0 || this.senders.waiting > 0;
+    return this.buffer.size > 0 || this.senders.waiting > 0;
+  }
+
+  /** Whether to receive need not wait, if only to fail. */
+  can_receive(): boolean {
+    return this.#has_item() || this.open_senders === 0;
   }
 
   /** Takes the next item; throws if there is none. */
   take(): T {
-    // The oldest item is in the buffer; the place it leaves is the longest waiting sender's.
-    const sender = this.senders.wake_next();
-    if (sender !== null) {
-      sender.taken = true;
-      this.buffer.push(sender.item);
+    if (this.buffer.size > 0) {
+      const item = this.buffer.get();
+      // The place that it leaves, unless the item was ahead of a receiver, is that of the sender who has waited longest.
+      const sender = this.buffer.size < this.max_buffer_size ? this.#next_sender() : null;
+      if (sender !== null) this.buffer.put(sender.item);
+      return item;
     }
-    if (this.buffer.length > 0) return this.buffer.shift()!;
+    const sender = this.#next_sender();
+    if (sender !== null) return sender.item;
     throw this.open_senders === 0
       ? new EndOfStream("Every sending end is closed")
       : new WouldBlock("Nothing was sent yet");
   }
 
+  #next_sender(): Sender<T> | null {
+    const sender = this.senders.wake_next();
+    if (sender !== null) sender.taken = true;
+    return sender;
+  }
+
   /** Takes an item in if there is room for it, or a receiver that waits for one. */
   put(item: T): boolean {
-    if (this.buffer.length >= this.max_buffer_size + this.receivers.length) return false;
-    this.buffer.push(item);
+    if (this.buffer.size >= this.max_buffer_size + this.receivers.length) return false;
+    this.buffer.put(item);
     this.receivers.wake_next();
     return true;
   }
 
   statistics(): MemoryObjectStreamStatistics {
     return {
-      current_buffer_used: this.buffer.length,
+      current_buffer_used: this.buffer.size,
       max_buffer_size: this.max_buffer_size,
       open_send_streams: this.open_senders,
       open_receive_streams: this.open_receivers,
@@ -112,15 +161,19 @@ class Channel<T> {
 }
 
 /** A call that need not wait, or must not. */
-function attempt<T>(options: MemoryStreamOptions | undefined, fn: () => T): Future<T> {
+function attempt<T>(signal: AbortSignal | undefined, fn: () => T): Future<T> {
   const future = new Future<T>();
   try {
-    options?.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     future.set_result(fn());
   } catch (error) {
-    future.set_exception(error);
+    future._fail(error);
   }
   return future;
+}
+
+function closed_while_waiting(): ClosedResourceError {
+  return new ClosedResourceError("Cannot receive: this end was closed meanwhile");
 }
 
 /**
@@ -156,16 +209,19 @@ export class MemoryObjectSendStream<T> implements Disposable {
    *
    * @param item The item.
    * @param options A signal that ends the wait.
-   * @returns A future; to cancel it sends nothing, unless a receiver had taken the item already.
+   * @returns A future; to cancel it sends nothing. Once a receiver has taken the item, it is too late for that, and for the
+   * signal: the future has its result. A task that awaits it hears of its own cancellation all the same.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    * @throws {ClosedResourceError} If this end is closed.
    * @throws {BrokenResourceError} If every receiving end is closed, before or meanwhile.
    */
   send(item: T, options?: MemoryStreamOptions): Future<void> {
+    const signal = wait_signal(options);
     const channel = this.#channel;
-    if (this.#closed || channel.open_receivers === 0 || options?.signal?.aborted || channel.put(item)) {
-      return attempt(options, () => this.#check());
+    if (this.#closed || channel.open_receivers === 0 || signal?.aborted || channel.put(item)) {
+      return attempt(signal, () => this.#check());
     }
-    return new Sender(channel.senders, item, options?.signal);
+    return new Sender(channel.senders, item, signal);
   }
 
   /**
@@ -197,7 +253,10 @@ export class MemoryObjectSendStream<T> implements Disposable {
     return new MemoryObjectSendStream<T>(this.#channel);
   }
 
-  /** Closes this end. With the last one closed, receivers get what is left, then the end of the stream. */
+  /**
+   * Closes this end. With the last one closed, receivers get what is left, then the end of the stream. What a `send()`
+   * waits with is sent all the same.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -220,7 +279,7 @@ export class MemoryObjectSendStream<T> implements Disposable {
 
   /** @ignore */
   [INSPECT](): string {
-    return `<MemoryObjectSendStream ${this.#closed ? "closed" : "open"} buffered=${this.#channel.buffer.length}>`;
+    return `<MemoryObjectSendStream ${this.#closed ? "closed" : "open"} buffered=${this.#channel.buffer.size}>`;
   }
 }
 
@@ -244,7 +303,7 @@ export class MemoryObjectSendStream<T> implements Disposable {
  */
 export class MemoryObjectReceiveStream<T> implements Disposable {
   readonly #channel: Channel<T>;
-  #closed = false;
+  readonly #end: ReceivingEnd = { closed: false, waiting: 0 };
 
   /** Made by `create_memory_object_stream()`. @internal */
   constructor(channel: unknown) {
@@ -256,15 +315,30 @@ export class MemoryObjectReceiveStream<T> implements Disposable {
    * Receives an item, once there is one.
    *
    * @param options A signal that ends the wait.
-   * @returns A future of the item; to cancel it takes none.
+   * @returns A future of the item; to cancel it takes none. An item that can be awaited is awaited with it: send such
+   * wrapped, in an array for one, or take them by `for await`.
+   * @throws {TypeError} If the signal is not an `AbortSignal`.
    * @throws {EndOfStream} If every sending end is closed and nothing is left.
-   * @throws {ClosedResourceError} If this end is closed.
+   * @throws {ClosedResourceError} If this end is closed, before or meanwhile.
    */
   receive(options?: MemoryStreamOptions): Future<T> {
+    return this.#enter(() => this.#channel.take(), wait_signal(options));
+  }
+
+  /** Calls `visit`, now or when there is an item, for a future of what it returns. */
+  #enter<R>(visit: () => R, signal: AbortSignal | undefined): Future<R> {
     const channel = this.#channel;
-    const waits = channel.buffer.length === 0 && channel.senders.waiting === 0 && channel.open_senders > 0;
-    if (waits && !this.#closed) return new Place(current_loop(), channel.receivers, options?.signal);
-    return attempt(options, () => this.receive_nowait());
+    if (this.#end.closed || signal?.aborted || channel.can_receive()) {
+      return attempt(signal, () => {
+        this.#check("receive");
+        return visit();
+      });
+    }
+    return new Receiver(channel.receivers, this.#end, visit, signal);
+  }
+
+  #check(what: string): void {
+    if (this.#end.closed) throw new ClosedResourceError(`Cannot ${what}: this end is closed`);
   }
 
   /**
@@ -276,7 +350,7 @@ export class MemoryObjectReceiveStream<T> implements Disposable {
    * @throws {ClosedResourceError} If this end is closed.
    */
   receive_nowait(): T {
-    if (this.#closed) throw new ClosedResourceError("Cannot receive: this end is closed");
+    this.#check("receive");
     return this.#channel.take();
   }
 
@@ -287,15 +361,20 @@ export class MemoryObjectReceiveStream<T> implements Disposable {
    * @throws {ClosedResourceError} If this end is closed.
    */
   clone(): MemoryObjectReceiveStream<T> {
-    if (this.#closed) throw new ClosedResourceError("Cannot clone: this end is closed");
+    this.#check("clone");
     return new MemoryObjectReceiveStream<T>(this.#channel);
   }
 
-  /** Closes this end. With the last one closed, senders get a `BrokenResourceError`. */
+  /**
+   * Closes this end: its calls that wait get a `ClosedResourceError`. With the last one closed, senders get a
+   * `BrokenResourceError`.
+   */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (--this.#channel.open_receivers === 0) this.#channel.senders.wake_all();
+    const [channel, end] = [this.#channel, this.#end];
+    if (end.closed) return;
+    end.closed = true;
+    if (end.waiting > 0) channel.receivers.dismiss((receiver) => receiver.end === end, closed_while_waiting);
+    if (--channel.open_receivers === 0) channel.senders.wake_all();
   }
 
   /**
@@ -310,22 +389,25 @@ export class MemoryObjectReceiveStream<T> implements Disposable {
   /**
    * Receives items until every sending end is closed and nothing is left.
    *
-   * @returns An iterator of the items.
+   * @returns An iterator of the items. To leave the loop takes nothing more, and closes nothing.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+    // Not an async generator: its `yield` would await an item that can be awaited.
     return {
-      next: async () => {
-        try {
-          return { done: false, value: await this.receive() };
-        } catch (error) {
-          if (error instanceof EndOfStream) return { done: true, value: undefined };
-          throw error;
-        }
-      },
+      next: () => this.#enter(() => this.#next(), undefined),
       [Symbol.asyncIterator]() {
         return this;
       },
     };
+  }
+
+  #next(): IteratorResult<T, undefined> {
+    try {
+      return { done: false, value: this.#channel.take() };
+    } catch (error) {
+      if (error instanceof EndOfStream) return { done: true, value: undefined };
+      throw error;
+    }
   }
 
   /** Closes this end at the end of a `using` block. */
@@ -335,7 +417,7 @@ export class MemoryObjectReceiveStream<T> implements Disposable {
 
   /** @ignore */
   [INSPECT](): string {
-    return `<MemoryObjectReceiveStream ${this.#closed ? "closed" : "open"} buffered=${this.#channel.buffer.length}>`;
+    return `<MemoryObjectReceiveStream ${this.#end.closed ? "closed" : "open"} buffered=${this.#channel.buffer.size}>`;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { INSPECT } from "./constants.ts";
-import { check_callable, check_number, QueueEmpty, QueueFull, QueueShutDown, shown } from "./exceptions.ts";
+import { check_callable, check_number, check_options, QueueEmpty, QueueFull, QueueShutDown } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
 import { Gate } from "./_line.ts";
 import type { AcquireOptions } from "./locks.ts";
@@ -224,10 +224,10 @@ export class Queue<T> {
    * `join()` still waits for `task_done()` of the items that were taken out.
    *
    * @param options Whether to drop the items; each dropped one counts as done for `join()`.
-   * @throws {TypeError} If `options` is not an object.
+   * @throws {TypeError} If `options` is not an object, or has an option that does not exist.
    */
   shutdown(options?: QueueShutdownOptions): void {
-    check_options(options);
+    check_options(options, ["immediate"]);
     this.#shut_down = true;
     if (options?.immediate) {
       while (!this.empty()) {
@@ -376,14 +376,8 @@ export class PriorityQueue<T> extends Queue<T> {
    */
   constructor(maxsize: number = 0, options?: PriorityQueueOptions<T>) {
     super(maxsize);
-    check_options(options);
+    check_options(options, ["compare"]);
     if (options?.compare !== undefined) check_callable("compare", options.compare);
     this._store = new Heap<T>(options?.compare ?? compare_values);
-  }
-}
-
-function check_options(options: unknown): void {
-  if (options !== undefined && (typeof options !== "object" || options === null)) {
-    throw new TypeError(`"options" must be an object, got ${shown(options)}`);
   }
 }

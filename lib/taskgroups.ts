@@ -41,7 +41,7 @@ export interface TaskStatus<T = void> {
 /** Waits until a task is done, however it ends. */
 async function wait_for_end(task: Task<unknown>): Promise<void> {
   const ended = new Future<void>({ loop: task.get_loop() });
-  task._on_done(() => ended.set_result(undefined));
+  task._on_done(() => ended.done() || ended.set_result(undefined));
   await ended;
 }
 
@@ -75,8 +75,9 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
   #entered = false;
   #exiting = false;
   #aborting = false;
+  #tasks_cancelled = false;
   #cancel_called = false;
-  #outside_requests = 0;
+  #heard_requests = 0;
   /** The body was cancelled by the group itself, which counts as one request that the exit takes back. */
   #body_cancelled = false;
   readonly #tasks = new Set<Task<unknown>>();
@@ -102,7 +103,7 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
    * Makes a task that the group waits for, and waits until it says that it is ready.
    *
    * If the task fails before that, its error comes out here, and the group goes on. To cancel the call cancels that task
-   * alone.
+   * alone; an error that the task ends with then is the group's.
    *
    * @typeParam T What the task says as it is ready.
    * @param coroutine What to run; it gets an object whose `started()` it calls once, when it is ready.
@@ -140,8 +141,9 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
           },
         }), options);
       this.#follow(task as Task<unknown>, (error) => {
-        if (called) this.#fail(error);
-        else if (!ready.done()) ready.set_exception(error);
+        // Nobody hears of it from this call once it said that the task is ready, or was cancelled.
+        if (ready.done()) this.#fail(error);
+        else ready._fail(error);
       });
       task._on_done(() => {
         if (!ready.done()) {
@@ -152,8 +154,12 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
         return await ready;
       } catch (error) {
         if (!task.done()) {
-          task.cancel();
+          // Asked a second time, its cleanup would be cancelled as well.
+          if (!this.#aborting && task._scope.cancelled_scope() === null) task.cancel();
           await shielded(async () => void await wait_for_end(task as Task<unknown>));
+        } else if (task._error !== undefined && task._error === ready._error && task._error !== error) {
+          // Cancelled in the turn in which it was to hear of the task's error, which comes out of the group instead.
+          this.#fail(task._error);
         }
         throw error;
       }
@@ -173,7 +179,7 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
       throw new RuntimeError(`TaskGroup ${this.#describe()} ${refusal}`);
     }
     const task = this.#scope!.loop.create_task(coroutine, options);
-    task._scope.outer = this.#scope;
+    task._scope.join(this.#scope!);
     return task;
   }
 
@@ -222,7 +228,7 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
     if (this.#entered) throw new RuntimeError(`TaskGroup ${this.#describe()} has already been entered`);
     if (this.#scope === null) throw new RuntimeError("Cannot enter a TaskGroup by hand: use async_with(group, body)");
     this.#entered = true;
-    this.#outside_requests = this.#scope.delivered_outside_requests();
+    this.#heard_requests = this.#scope.heard_requests();
     if (this.#cancel_called) {
       this.#abort();
       this.#cancel_body();
@@ -239,7 +245,8 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
    * @throws {CancelledError} If the block was cancelled from outside.
    */
   async __aexit__(error: unknown): Promise<boolean> {
-    const scope = this.#scope!;
+    const scope = this.#scope;
+    if (scope === null) throw new RuntimeError(`TaskGroup ${this.#describe()} has not been entered`);
     this.#exiting = true;
     if (error instanceof KeyboardInterrupt) this.#base_error ??= error;
     let cancellation = error instanceof CancelledError ? error : null;
@@ -254,24 +261,22 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
       } catch (cause) {
         if (!(cause instanceof CancelledError)) throw cause;
         // While the group shuts down, further requests are remembered by their count alone.
-        if (!this.#aborting) {
-          cancellation = cause;
-          this.#abort();
-        }
+        if (!this.#aborting) cancellation = cause;
+        this.#abort();
       }
       this.#all_ended = null;
     }
 
     if (this.#base_error !== null) throw this.#base_error;
     if (this.#body_cancelled) {
-      if (scope.outside_requests() > this.#outside_requests) cancellation ??= new CancelledError();
+      if (scope.asked_from_outside(this.#heard_requests)) cancellation ??= new CancelledError();
       else cancellation = null;
     }
     if (cancellation !== null && this.#errors.length === 0) throw cancellation;
     if (error !== null && !(error instanceof CancelledError)) this.#errors.push(error);
     if (this.#errors.length > 0) {
       // A request from outside is still open: the next wait after the block delivers it.
-      if (scope.outside_requests() > this.#outside_requests) deliver_again(scope.parent!);
+      if (scope.has_new_requests(this.#heard_requests)) deliver_again(scope.parent);
       throw new ExceptionGroup("unhandled errors in a TaskGroup", this.#errors);
     }
     return error instanceof CancelledError;
@@ -279,13 +284,18 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
 
   #abort(): void {
     this.#aborting = true;
+    if (this.#tasks_cancelled) return;
+    const scope = this.#scope!;
+    // A CancelScope that is cancelled has reached them itself, and their shields hold against it, but not against others.
+    if (scope.cancelled_scope() !== null && !scope.has_new_requests(this.#heard_requests)) return;
+    this.#tasks_cancelled = true;
     for (const task of this.#tasks) task.cancel();
   }
 
   #cancel_body(): void {
-    if (this.#body_cancelled) return;
-    this.#body_cancelled = true;
     const scope = this.#scope!;
+    if (this.#body_cancelled || scope.cancelled_scope() !== null) return;
+    this.#body_cancelled = true;
     scope.cancel_requests++;
     scope.cancel(undefined);
   }
@@ -315,8 +325,8 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
 }
 
 /** Has the next wait in the scope that was asked to end, this one or one around it, cancelled. */
-function deliver_again(scope: Scope): void {
-  let asked: Scope | null = scope;
-  while (asked !== null && asked.cancel_requests === 0) asked = asked.parent;
+function deliver_again(scope: Scope | null): void {
+  let asked = scope;
+  while (asked !== null && asked.cancel_requests + asked.call_requests === 0) asked = asked.parent;
   if (asked !== null) asked.must_cancel = true;
 }

@@ -150,7 +150,7 @@ export class Task<T> extends Future<T> implements Step {
   }
 
   #leave(): void {
-    this.#scope.finished = true;
+    this.#scope.end();
     this.#scope.must_cancel = false;
     this.get_loop()._tasks.delete(this as Task<unknown>);
   }
@@ -277,6 +277,15 @@ export class Task<T> extends Future<T> implements Step {
     return this.#scope;
   }
 
+  /**
+   * A `CancelScope` around the task's group reaches the task itself, and respects its shields.
+   *
+   * @internal
+   */
+  override _hears_of(scope: Scope): boolean {
+    return scope.control?._cancels === true && this.#scope.cancelled_scope() !== null;
+  }
+
   /** @internal */
   override get _key(): "future" | "task" {
     return "task";
@@ -284,7 +293,7 @@ export class Task<T> extends Future<T> implements Step {
 
   /** @internal */
   override _describe(): string {
-    const waited = this.#scope.first_wait?.future;
+    const { waited } = this.#scope;
     const waits = this.done() || !(waited instanceof Future)
       ? ""
       : `, waits for ${waited instanceof Task ? `<Task ${JSON.stringify(waited.get_name())}>` : waited._describe()}`;

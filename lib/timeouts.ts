@@ -42,7 +42,7 @@ export class Timeout implements AsyncContextManager<Timeout>, ScopedManager {
   #state: State = "created";
   #scope: Scope | null = null;
   #handle: Handle | null = null;
-  #outside_requests = 0;
+  #heard_requests = 0;
   /**
    * If what the body waits for is done as the deadline passes, the body gets it.
    *
@@ -116,7 +116,7 @@ export class Timeout implements AsyncContextManager<Timeout>, ScopedManager {
     const scope = this.#scope;
     if (scope === null) throw new RuntimeError("Cannot enter a Timeout by hand: use async_with(timeout, body)");
     this.#state = "active";
-    this.#outside_requests = scope.delivered_outside_requests();
+    this.#heard_requests = scope.heard_requests();
     this.reschedule(this.#when);
     return this;
   }
@@ -126,8 +126,11 @@ export class Timeout implements AsyncContextManager<Timeout>, ScopedManager {
    *
    * @param error What the body threw, or `null`.
    * @throws {TimeoutError} If the body was cancelled by this deadline and by nothing else.
+   * @throws {RuntimeError} If it was not entered.
    */
   __aexit__(error: unknown): void {
+    const scope = this.#scope;
+    if (scope === null) throw new RuntimeError("Timeout has not been entered");
     this.#handle?.cancel();
     this.#handle = null;
     if (this.#state === "active") {
@@ -135,8 +138,8 @@ export class Timeout implements AsyncContextManager<Timeout>, ScopedManager {
       return;
     }
     this.#state = "expired";
-    // Requests from outside since the entry mean that somebody else wants the task to stop as well: theirs wins.
-    if (this.#scope!.outside_requests() > this.#outside_requests) return;
+    // If somebody outside wants the code to stop as well, theirs wins.
+    if (scope.asked_from_outside(this.#heard_requests)) return;
     if (error instanceof CancelledError) throw new TimeoutError("", { cause: error });
   }
 

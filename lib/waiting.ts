@@ -134,7 +134,7 @@ export function gather(...args: readonly unknown[]): Future<unknown[]> {
     }
     if (!return_exceptions) {
       if (child.cancelled()) return outer.set_exception(child._make_cancelled_error());
-      if (child._error !== undefined) return outer.set_exception(child.exception());
+      if (child._error !== undefined) return outer._fail(child.exception());
     }
     if (finished < futures.size) return;
     if (outer.cancel_requested) {

@@ -1,3 +1,4 @@
+import { assert } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import type { ExceptionContext } from "../lib/events.ts";
 
@@ -47,6 +48,25 @@ export async function error_of(awaitable: PromiseLike<unknown>): Promise<any> {
     return error;
   }
   throw new Error(`Expected an error, got a result: ${Deno.inspect(result)}`);
+}
+
+/** The shortest of several runs, in milliseconds: what the machine's other work does not lengthen. */
+async function fastest(run: () => Promise<void>): Promise<number> {
+  let best = Infinity;
+  for (let i = 0; i < 4; i++) {
+    const start = performance.now();
+    await run();
+    best = Math.min(best, performance.now() - start);
+  }
+  return best;
+}
+
+/** Fails if eight times the size costs much more than eight times the time. */
+export async function assert_linear(run: (size: number) => Promise<void>, size: number): Promise<void> {
+  const small = await fastest(() => run(size / 8));
+  const large = await fastest(() => run(size));
+  // Quadratic cost would be 64 times as much.
+  assert(large < 30 * Math.max(small, 0.5), `${size / 8} took ${small} ms, ${size} took ${large} ms`);
 }
 
 /** A program that runs in a process of its own. `asyncio` is in scope in its text. */

@@ -226,6 +226,18 @@ export function check_waiting_call(name: string, make: () => Waited): void {
     await check_is_usable(waited);
   });
 
+  in_loop("is reached by the timeout or scope that waits for it, though it was called before", async (waited) => {
+    const called: asyncio.Future<unknown>[] = [];
+    called.push(waited.call());
+    assertEquals((await error_of(asyncio.wait_for(called[0], 1))).name, "TimeoutError");
+    called.push(waited.call());
+    await asyncio.sleep(1);
+    const scope = asyncio.move_on_after(1);
+    await asyncio.async_with(scope, () => asyncio.async_with(new asyncio.CancelScope(), () => called[1]));
+    assertEquals([scope.cancelled_caught, called.map((each) => each.cancelled())], [true, [true, true]]);
+    await check_is_usable(waited);
+  });
+
   Deno.test(`${name} refuses options that are no object, and a signal that is none, by name and value`, () => {
     const { call } = make();
     for (const signal of [null, 1, "x", new AbortController()]) {
@@ -238,6 +250,12 @@ export function check_waiting_call(name: string, make: () => Waited): void {
       () => call(5 as unknown as asyncio.AcquireOptions),
       TypeError,
       '"options" must be an object, got 5',
+    );
+    assertThrows(() => call(AbortSignal.abort() as asyncio.AcquireOptions), TypeError, "as in { signal }");
+    assertThrows(
+      () => call({ sginal: AbortSignal.abort() } as asyncio.AcquireOptions),
+      TypeError,
+      'Unknown option "sginal": known are "signal"',
     );
   });
 

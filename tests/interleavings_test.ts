@@ -1,10 +1,10 @@
 // Random programs over every lock and queue: tasks that come, wait, are cancelled, time out or are aborted at random
-// moments of a virtual clock. Each property runs at least a thousand of them.
+// moments of a virtual clock; and over every block that can be cancelled. Each property runs at least a thousand of them.
 
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import * as asyncio from "../mod.ts";
-import { run_virtual } from "./_helpers.ts";
+import { collect_reports, run_virtual } from "./_helpers.ts";
 
 const RUNS = { numRuns: 1000 };
 
@@ -296,3 +296,108 @@ for (const kind of [asyncio.Queue, asyncio.LifoQueue, asyncio.PriorityQueue]) {
     );
   });
 }
+
+/** A part of a random program. */
+type Statement =
+  | { kind: "sleep" | "condition"; time: number }
+  | { kind: "timeout" | "wait_for" | "call before its timeout" | "fail_after"; time: number; body: Statement[] }
+  | { kind: "move_on_after"; time: number; shield: boolean; body: Statement[] }
+  | { kind: "group"; children: Statement[][]; body: Statement[] }
+  | { kind: "start"; time: number; body: Statement[] }
+  | { kind: "cleanup"; time: number; shield: boolean; body: Statement[] };
+
+const statements = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) => {
+  const time = fc.integer({ min: 0, max: 3 });
+  const [body, shield] = [tie("body"), fc.boolean()];
+  const of = <K extends string>(...kinds: K[]) => fc.constantFrom(...kinds);
+  return {
+    statement: fc.oneof(
+      { maxDepth: 4 },
+      fc.record({ kind: of("sleep", "condition"), time }),
+      fc.record({ kind: of("timeout", "wait_for", "call before its timeout", "fail_after"), time, body }),
+      fc.record({ kind: of("move_on_after"), time, shield, body }),
+      fc.record({ kind: of("group"), children: fc.array(body, { minLength: 1, maxLength: 2 }), body }),
+      fc.record({ kind: of("start"), time, body }),
+      fc.record({ kind: of("cleanup"), time, shield, body }),
+    ),
+    body: fc.array(tie("statement"), { minLength: 1, maxLength: 3 }),
+  };
+}).body;
+
+/** Runs a program that swallows no `CancelledError`; the scopes that it enters join the list. */
+async function run_statements(body: readonly Statement[], scopes: asyncio.CancelScope[]): Promise<void> {
+  const too_late = (error: unknown) => {
+    if (!(error instanceof asyncio.TimeoutError)) throw error;
+  };
+  const enter = async (scope: asyncio.CancelScope, body: readonly Statement[]) => {
+    scopes.push(scope);
+    await asyncio.async_with(scope, () => run_statements(body, scopes)).catch(too_late);
+  };
+  for (const each of body) {
+    const run = () => run_statements("body" in each ? each.body : [], scopes);
+    if (each.kind === "sleep") {
+      await asyncio.sleep(each.time);
+    } else if (each.kind === "condition") {
+      const condition = new asyncio.Condition();
+      await asyncio.async_with(condition, () => asyncio.wait_for(condition.wait(), each.time).catch(too_late));
+    } else if (each.kind === "timeout") {
+      await asyncio.async_with(asyncio.timeout(each.time), run).catch(too_late);
+    } else if (each.kind === "wait_for") {
+      await asyncio.wait_for(run, each.time).catch(too_late);
+    } else if (each.kind === "call before its timeout") {
+      const call = asyncio.async_with(new asyncio.Lock(), run);
+      await asyncio.wait_for(call, each.time).catch(too_late);
+    } else if (each.kind === "fail_after") {
+      await enter(asyncio.fail_after(each.time), each.body);
+    } else if (each.kind === "move_on_after") {
+      await enter(asyncio.move_on_after(each.time, { shield: each.shield }), each.body);
+    } else if (each.kind === "group") {
+      await asyncio.async_with(new asyncio.TaskGroup(), async (group) => {
+        for (const child of each.children) group.create_task(() => run_statements(child, scopes));
+        await run();
+      });
+    } else if (each.kind === "start") {
+      await asyncio.async_with(new asyncio.TaskGroup(), async (group) => {
+        await group.start(async (task_status: asyncio.TaskStatus) => {
+          await asyncio.sleep(each.time);
+          task_status.started();
+          await run();
+        });
+      });
+    } else if (each.kind === "cleanup") {
+      try {
+        await run();
+      } finally {
+        const cleanup = new asyncio.CancelScope({ shield: each.shield });
+        await asyncio.async_with(cleanup, () => asyncio.sleep(each.time));
+      }
+    }
+  }
+}
+
+Deno.test("whatever is cancelled and when, all ends, scopes and timeouts swallow their own, and task.cancel() comes out", async () => {
+  const time = fc.integer({ min: 0, max: 10 });
+  const scope_cancels = fc.array(fc.tuple(time, fc.nat()), { maxLength: 3 });
+  await fc.assert(
+    fc.asyncProperty(statements, scope_cancels, fc.option(time), async (body, scope_cancels, cancel_at) => {
+      await run_virtual(async () => {
+        const reports = collect_reports();
+        const loop = asyncio.get_running_loop();
+        const scopes: asyncio.CancelScope[] = [];
+        const task = asyncio.create_task(() => run_statements(body, scopes));
+        let cancels = false;
+        if (cancel_at !== null) loop.call_later(cancel_at, () => cancels = task.cancel());
+        for (const [time, which] of scope_cancels) {
+          loop.call_later(time, () => scopes[which % scopes.length]?.cancel());
+        }
+        await asyncio.wait([task], { timeout: 1000 });
+        assert(task.done(), "it hangs");
+        assertEquals([task.cancelled(), task.cancelled() || task.exception()], [cancels, cancels || null]);
+        // A timeout of 0 around a call that is cancelled may be cut short, and does not wait for it then.
+        await asyncio.sleep(100);
+        assertEquals([asyncio.all_tasks().size, reports], [1, []]);
+      });
+    }),
+    RUNS,
+  );
+});

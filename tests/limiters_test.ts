@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import { error_of, run_virtual, Transcript } from "./_helpers.ts";
+import { check_waiting_call } from "./_waiting_calls.ts";
 
 Deno.test("CapacityLimiter lets as many through as it has tokens, the others in their order", async () => {
   await run_virtual(async () => {
@@ -90,6 +91,38 @@ Deno.test("a signal ends the wait for a token with its reason", async () => {
     assertEquals((await error_of(waiting)).message, "enough");
     assertEquals(limiter.statistics().tasks_waiting, 0);
     assertEquals((await error_of(limiter.acquire(controller))).message, "enough");
+  });
+});
+
+check_waiting_call("CapacityLimiter.acquire_on_behalf_of()", () => {
+  const limiter = new asyncio.CapacityLimiter(1);
+  limiter.acquire_on_behalf_of_nowait("first");
+  return {
+    call: (options) => limiter.acquire_on_behalf_of(Symbol("borrower"), options),
+    wake: () => limiter.release_on_behalf_of(limiter.statistics().borrowers[0]),
+  };
+});
+
+Deno.test("a borrower that waits twice gets one token; the second wait fails if its turn comes before that is back", async () => {
+  // Cause: both succeeded with one token, which only one could give back.
+  await run_virtual(async () => {
+    const limiter = new asyncio.CapacityLimiter(2);
+    for (const name of ["x", "y"]) limiter.acquire_on_behalf_of_nowait(name);
+    const waiting = ["b", "b", "c"].map((name) => limiter.acquire_on_behalf_of(name));
+    limiter.release_on_behalf_of("x");
+    limiter.release_on_behalf_of("y");
+    const error = await error_of(waiting[1]);
+    assertEquals(error.message, 'Cannot acquire: "b" has a token of this CapacityLimiter already');
+    await waiting[0];
+    await waiting[2];
+    assertEquals(limiter.statistics().borrowers, ["b", "c"]);
+    const later = [limiter.acquire_on_behalf_of("d"), limiter.acquire_on_behalf_of("d")];
+    limiter.release_on_behalf_of("b");
+    await later[0];
+    limiter.release_on_behalf_of("d");
+    await later[1];
+    for (const name of ["c", "d"]) limiter.release_on_behalf_of(name);
+    assertEquals(limiter.available_tokens, 2);
   });
 });
 

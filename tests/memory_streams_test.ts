@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import * as asyncio from "../mod.ts";
-import { error_of, run_virtual, Transcript } from "./_helpers.ts";
+import { assert_linear, error_of, run_virtual, Transcript } from "./_helpers.ts";
+import { check_waiting_call } from "./_waiting_calls.ts";
 
 Deno.test("a memory object stream of size 0 has each send() wait for a receive()", async () => {
   await run_virtual(async () => {
@@ -127,6 +128,146 @@ Deno.test("a signal ends a send() and a receive() that wait, with its reason, an
     await calls[1];
     assertEquals((await error_of(receive.receive(controller))).message, "enough");
   });
+});
+
+check_waiting_call("MemoryObjectReceiveStream.receive()", () => {
+  const [send, receive] = asyncio.create_memory_object_stream<string>(Infinity);
+  return { call: (options) => receive.receive(options), wake: () => send.send_nowait("item") };
+});
+
+Deno.test("send() throws the reason of its signal, whatever it is, and sends nothing", async () => {
+  // Cause: only an error could end the future of a call that need not wait.
+  await run_virtual(async () => {
+    const [send, receive] = asyncio.create_memory_object_stream<number>(1);
+    for (const reason of ["a text", RangeError, new RangeError("enough")]) {
+      assertStrictEquals(await error_of(send.send(1, { signal: AbortSignal.abort(reason) })), reason);
+      assertStrictEquals(await error_of(receive.receive({ signal: AbortSignal.abort(reason) })), reason);
+    }
+    send.send_nowait(2);
+    const controller = new AbortController();
+    const sending = send.send(3, { signal: controller.signal });
+    controller.abort("a text");
+    assertEquals([await error_of(sending), await receive.receive()], ["a text", 2]);
+    assertThrows(() => receive.receive_nowait(), asyncio.WouldBlock);
+    // deno-lint-ignore no-explicit-any
+    const wrong = (signal: unknown): any => ({ signal });
+    assertThrows(() => send.send(1, wrong("x")), TypeError, '"signal" must be an AbortSignal, got "x"');
+  });
+});
+
+Deno.test("an item that a receiver got at once does not let in another sender's, of which nobody has heard", async () => {
+  // Cause: a receiver took in the next sender's item before it took its own out.
+  await run_virtual(async () => {
+    for (const size of [0, 1]) {
+      const [send, receive] = asyncio.create_memory_object_stream<number>(size);
+      const receiving = receive.receive();
+      for (let i = 0; i <= size; i++) send.send_nowait(i);
+      const sending = send.send(9);
+      assertEquals(await receiving, 0);
+      await asyncio.sleep(1);
+      assertEquals([sending.done(), receive.statistics().current_buffer_used], [false, size]);
+      receive.close();
+      assertEquals((await error_of(sending)).name, "BrokenResourceError");
+    }
+  });
+});
+
+Deno.test("send() whose item was received says so, although its signal aborts, its time is up or it is cancelled then", async () => {
+  // Cause: it said that the item was not sent, and to send it again would have doubled it.
+  await run_virtual(async () => {
+    const [send, receive] = asyncio.create_memory_object_stream<number>();
+    const controller = new AbortController();
+    // Before the deadline, in the same turn.
+    asyncio.get_running_loop().call_later(5, () => assertEquals(receive.receive_nowait(), 2));
+    const sending = [
+      send.send(0, { signal: controller.signal }),
+      send.send(1),
+      asyncio.wait_for(send.send(2), 5),
+    ];
+    await asyncio.sleep(1);
+    assertEquals(receive.receive_nowait(), 0);
+    controller.abort("too late");
+    assertEquals(receive.receive_nowait(), 1);
+    assertEquals(sending[1].cancel(), false);
+    assertEquals(await asyncio.gather(...sending), [undefined, undefined, undefined]);
+    // The task itself hears of its cancellation.
+    const task = asyncio.create_task(() => send.send(3));
+    await asyncio.sleep(1);
+    assertEquals(receive.receive_nowait(), 3);
+    task.cancel();
+    await asyncio.wait([task]);
+    assert(task.cancelled());
+  });
+});
+
+Deno.test("to close a receiving end ends its calls that wait, and those alone; what was handed over is not lost", async () => {
+  // Cause: they waited on, for ever if nothing more was sent.
+  await run_virtual(async () => {
+    const [send, receive] = asyncio.create_memory_object_stream<string>();
+    const clone = receive.clone();
+    const first = receive.receive();
+    const second = receive.receive();
+    const iterating = asyncio.create_task(async () => {
+      for await (const item of receive) assertEquals(item, "none");
+    });
+    const other = clone.receive();
+    await asyncio.sleep(1);
+    send.send_nowait("a");
+    receive.close();
+    assertEquals(await first, "a");
+    for (const each of [second, iterating]) {
+      const error = await error_of(each);
+      assertEquals([error.name, error.message], [
+        "ClosedResourceError",
+        "Cannot receive: this end was closed meanwhile",
+      ]);
+    }
+    send.send_nowait("b");
+    assertEquals(await other, "b");
+    assertEquals(receive.statistics().tasks_waiting_receive, 0);
+  });
+});
+
+Deno.test("what a send() waits with is sent although its end is closed meanwhile", async () => {
+  await run_virtual(async () => {
+    const [send, receive] = asyncio.create_memory_object_stream<string>();
+    const sending = send.send("last");
+    send.close();
+    assertEquals(await receive.receive(), "last");
+    await sending;
+    assertEquals((await error_of(receive.receive())).name, "EndOfStream");
+  });
+});
+
+Deno.test("for await over a stream of tasks gives the tasks, and leaving it closes nothing", async () => {
+  // Cause: the iterator awaited what it gave.
+  await run_virtual(async () => {
+    const [send, receive] = asyncio.create_memory_object_stream<asyncio.Task<string>>(Infinity);
+    const tasks = ["one", "two"].map((name) => asyncio.create_task(() => asyncio.sleep(1, name)));
+    for (const task of tasks) send.send_nowait(task);
+    for await (const task of receive) {
+      assertStrictEquals<unknown>(task, tasks[0]);
+      break;
+    }
+    assertEquals(receive.statistics().current_buffer_used, 1);
+    for await (const task of receive) {
+      assertStrictEquals<unknown>(task, tasks[1]);
+      send.close();
+    }
+    await asyncio.gather(...tasks);
+  });
+});
+
+Deno.test("a long buffer costs as much per item as a short one", async () => {
+  await assert_linear((size) =>
+    run_virtual(async () => {
+      const [send, receive] = asyncio.create_memory_object_stream<number>(Infinity);
+      for (let i = 0; i < size; i++) send.send_nowait(i);
+      send.close();
+      let sum = 0;
+      for await (const item of receive) sum += item;
+      assertEquals(sum, size * (size - 1) / 2);
+    }), 400_000);
 });
 
 Deno.test("create_memory_object_stream() refuses a size that is no size", () => {

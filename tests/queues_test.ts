@@ -394,6 +394,7 @@ Deno.test("queues refuse wrong arguments by name and value", () => {
     assertThrows(() => new kind(NaN), RangeError, '"maxsize" must not be NaN');
     const queue = new kind<number>();
     assertThrows(() => queue.shutdown(any(true)), TypeError, '"options" must be an object, got true');
+    assertThrows(() => queue.shutdown(any({ imediate: true })), TypeError, 'Unknown option "imediate"');
     queue.put_nowait(1);
   }
   assertThrows(
@@ -406,6 +407,7 @@ Deno.test("queues refuse wrong arguments by name and value", () => {
     TypeError,
     '"compare" must be a function, got "size"',
   );
+  assertThrows(() => new asyncio.PriorityQueue(0, any({ key: () => 0 })), TypeError, 'Unknown option "key"');
 });
 
 Deno.test("queues print one live line", async () => {
@@ -497,7 +499,7 @@ Deno.test("PriorityQueue refuses an item that cannot be compared, and stays as i
     queue.task_done();
     await queue.join();
   }
-  for (const item of [{}, null, NaN, new Date(NaN), Symbol("s")]) {
+  for (const item of [{}, null, NaN, new Date(NaN), Symbol("s"), [NaN, "a"], [new Date(NaN)], [[NaN], 1]]) {
     const queue = new asyncio.PriorityQueue<unknown>();
     assertThrows(() => queue.put_nowait(item), TypeError, "Cannot compare ");
     assertEquals(queue.empty(), true);

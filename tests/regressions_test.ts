@@ -3,7 +3,7 @@ import type { Network } from "../lib/_deno.ts";
 import { SYSTEM_NETWORK } from "../lib/_deno_net.ts";
 import * as asyncio from "../mod.ts";
 import { certificates } from "./_certificates.ts";
-import { error_of, run_program, run_virtual, Transcript } from "./_helpers.ts";
+import { assert_linear, collect_reports, error_of, run_program, run_virtual, Transcript } from "./_helpers.ts";
 import { FakeConn, for_turns, LOOPBACK, port_of, text, until, with_bare_peer, with_pair } from "./_streams.ts";
 
 /** Keeps the processor busy. */
@@ -480,3 +480,126 @@ for (const how of ["ssl", "ssl with caCerts", "start_tls()"]) {
     loop.set_exception_handler(null);
   });
 }
+
+Deno.test("a timeout or scope reaches a call of several waits that was made before it, as it does a future", async () => {
+  // Cause: code that awaited a call of its own task was not linked to it, since the task's cancellation reaches both.
+  await run_virtual(async () => {
+    const condition = new asyncio.Condition();
+    await condition.acquire();
+    assertEquals((await error_of(asyncio.wait_for(condition.wait(), 1))).name, "TimeoutError");
+    assert(condition.locked());
+    condition.release();
+
+    const { log, text } = new Transcript();
+    const lock = new asyncio.Lock();
+    const holding = asyncio.async_with(lock, async () => {
+      try {
+        await asyncio.sleep(3600);
+      } finally {
+        await asyncio.sleep(1);
+        log(`left at ${asyncio.get_running_loop().time()}`);
+      }
+    });
+    const scope = asyncio.move_on_after(5);
+    await asyncio.async_with(scope, () => asyncio.async_with(new asyncio.CancelScope(), () => holding));
+    assertEquals([text(), scope.cancelled_caught, holding.cancelled()], ["left at 7", true, true]);
+
+    // What cancels both does so once.
+    const task = asyncio.create_task(async () => {
+      const sleeping = asyncio.async_with(lock, () => asyncio.sleep(3600));
+      await asyncio.async_with(asyncio.timeout(100), () => sleeping).catch((error) => log((error as Error).name));
+      await asyncio.sleep(1);
+      log("went on");
+    });
+    await asyncio.sleep(1);
+    task.cancel();
+    await task;
+    assertEquals(text(), "left at 7 CancelledError went on");
+  });
+});
+
+Deno.test("cancel() of a call is not swallowed by a scope inside that is cancelled as well", async () => {
+  // Cause: only requests to a task, and those of timeouts and groups, were counted.
+  await run_virtual(async () => {
+    const inner = asyncio.move_on_after(1);
+    const call = asyncio.async_with(new asyncio.Lock(), async () => {
+      await asyncio.async_with(inner, async () => {
+        try {
+          await asyncio.sleep(3600);
+        } finally {
+          await asyncio.async_with(new asyncio.CancelScope({ shield: true }), () => asyncio.sleep(10));
+        }
+      });
+      return "went on";
+    });
+    await asyncio.sleep(5);
+    call.cancel();
+    assertEquals((await error_of(call)).name, "CancelledError");
+    assertEquals([inner.cancelled_caught, asyncio.get_running_loop().time()], [false, 5]);
+  });
+});
+
+Deno.test("gather() ends when a child throws what is no error", async () => {
+  // Cause: only an error could end its future, so that it waited for ever.
+  await run_virtual(async () => {
+    const reports = collect_reports();
+    for (const thrown of ["text", 5, RangeError]) {
+      assertEquals(await error_of(asyncio.gather(() => asyncio.sleep(1), () => Promise.reject(thrown))), thrown);
+    }
+    assertEquals((await error_of(asyncio.gather(() => Promise.reject(null)))).message, "Thrown: null");
+    assertEquals(reports, []);
+  });
+});
+
+Deno.test("open_connection() throws the reason of its signal, be it an error or not", async () => {
+  // Cause: only an error could end its future; the listener threw, which ended the process.
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  for (const reason of ["a text", RangeError, new RangeError("enough")]) {
+    const already = { signal: AbortSignal.abort(reason) };
+    assertEquals(await error_of(asyncio.open_connection("127.0.0.1", listener.addr.port, already)), reason);
+    const controller = new AbortController();
+    const opening = asyncio.open_connection("127.0.0.1", listener.addr.port, { signal: controller.signal });
+    controller.abort(reason);
+    assertEquals(await error_of(opening), reason);
+  }
+  await asyncio.sleep(0.01);
+});
+
+Deno.test("to cancel one of many blocks of a task costs no more than the block", async () => {
+  // Cause: the waits of a task were one list, and its signals another.
+  await assert_linear((size) =>
+    run_virtual(async () => {
+      const blocks = Array.from({ length: size }, () => asyncio.wait_for(() => asyncio.sleep(3600), 1).catch(() => {}));
+      await Promise.all(blocks);
+    }), 8_000);
+  await assert_linear((size) =>
+    run_virtual(async () => {
+      const read_signal = () => void asyncio.current_task()!.signal;
+      for (let i = 0; i < size; i++) await asyncio.async_with(asyncio.timeout(1), read_signal);
+    }), 8_000);
+});
+
+Deno.test("many waits with one signal cost no more each than a few", async () => {
+  // Cause: each had a listener of its own, and Deno looks through all of them to add one and to take one away.
+  await assert_linear((size) =>
+    run_virtual(async () => {
+      const queue = new asyncio.Queue<number>();
+      const { signal } = new AbortController();
+      const waiting = Array.from({ length: size }, () => queue.get({ signal }));
+      for (let i = 0; i < size; i++) queue.put_nowait(i);
+      await waiting[size - 1];
+    }), 16_000);
+});
+
+Deno.test("a signal that somebody waited with does not keep the process alive", async () => {
+  const { code, stdout, stderr } = await run_program(`
+    const queue = new asyncio.Queue<number>();
+    const signal = AbortSignal.timeout(30_000);
+    const waiting = [queue.get({ signal }), queue.get({ signal })];
+    queue.put_nowait(1);
+    queue.put_nowait(2);
+    console.log(await Promise.all(waiting));
+    Deno.unrefTimer(setTimeout(() => { console.log("still alive"); Deno.exit(1); }, 10_000));
+  `);
+  assertEquals([code, stdout.trim(), stderr], [0, "[ 1, 2 ]", ""]);
+});

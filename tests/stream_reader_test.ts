@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
-import { collect_reports, error_of } from "./_helpers.ts";
+import { assert_linear, collect_reports, error_of } from "./_helpers.ts";
 import { bytes, for_turns, MIB, pattern, same_bytes, text, until, with_node_peer, with_pair } from "./_streams.ts";
 
 function fed(...chunks: string[]): asyncio.StreamReader {
@@ -752,25 +752,6 @@ Deno.test("a StreamReader prints what it holds and what waits for it", async () 
 });
 
 // Cost
-
-/** The shortest of several runs, in milliseconds: what the machine's other work does not lengthen. */
-async function fastest(run: () => Promise<void>): Promise<number> {
-  let best = Infinity;
-  for (let i = 0; i < 4; i++) {
-    const start = performance.now();
-    await run();
-    best = Math.min(best, performance.now() - start);
-  }
-  return best;
-}
-
-/** Fails if eight times the size costs much more than eight times the time. */
-async function assert_linear(run: (size: number) => Promise<void>, size: number): Promise<void> {
-  const small = await fastest(() => run(size / 8));
-  const large = await fastest(() => run(size));
-  // Quadratic cost would be 64 times as much.
-  assert(large < 30 * Math.max(small, 0.5), `${size / 8} took ${small} ms, ${size} took ${large} ms`);
-}
 
 Deno.test("StreamReader.readline() of 10 MiB in small chunks costs as much per byte as a short line", async () => {
   const chunk = new Uint8Array(64).fill(65);

@@ -95,6 +95,34 @@ Deno.test("TLS: the connection tells what was agreed on", async () => {
   await writer.wait_closed();
 });
 
+Deno.test("TLS: a side that is the last to say goodbye does say it, whatever it waited for before", async () => {
+  // Cause: node:tls destroyed the socket before it had passed the goodbye on, if it was ended in the phase of timers.
+  const { server: identity } = await certificates();
+  const pauses = [
+    () => asyncio.sleep(0.002),
+    () => new Promise((resolve) => setTimeout(resolve, 2)),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  ];
+  for (const pause of pauses) {
+    await using server = await asyncio.start_server(
+      async (reader, writer) => {
+        const question = await reader.read();
+        await pause();
+        await writer.send(`you said ${text(question)}`);
+      },
+      LOOPBACK,
+      0,
+      { ssl: identity },
+    );
+    const [reader, writer] = await connect(server);
+    writer.write("hello");
+    writer.write_eof();
+    assertEquals(text(await reader.read()), "you said hello");
+    writer.close();
+    await writer.wait_closed();
+  }
+});
+
 Deno.test("TLS: one half can be closed, and the other goes on", async () => {
   const { server: identity } = await certificates();
   await using server = await asyncio.start_server(
