@@ -82,6 +82,7 @@ export {
 export {
   BrokenBarrierError,
   BrokenResourceError,
+  BrokenWorkerThread,
   BusyResourceError,
   CancelledError,
   ClosedResourceError,
@@ -162,6 +163,16 @@ export {
 } from "./lib/tasks.ts";
 /** For tests of code that uses streams. */
 export * as testing from "./lib/testing.ts";
+export {
+  type ExecutorShutdownOptions,
+  type ModuleFunction,
+  run_in_thread,
+  type RunInThreadOptions,
+  type ThreadFunction,
+  ThreadPoolExecutor,
+  type ThreadPoolExecutorOptions,
+  to_thread,
+} from "./lib/threads.ts";
 export { Timeout, timeout, timeout_at } from "./lib/timeouts.ts";
 export type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./lib/_tls.ts";
 export { type CloseOptions, type StreamStatistics, Transport, type WriteBufferLimits } from "./lib/transports.ts";

@@ -24,6 +24,7 @@ import { Future } from "./futures.ts";
 import { Scheduler } from "./_scheduler.ts";
 import { Scope, type Step, type Strand } from "./_scopes.ts";
 import { ensure_future, Task, type TaskFactory, type TaskOptions } from "./tasks.ts";
+import { join_executor, type ThreadFunction, ThreadPoolExecutor } from "./threads.ts";
 import { Timers } from "./_timers.ts";
 import { UnretrievedErrors } from "./_unretrieved.ts";
 
@@ -54,6 +55,8 @@ export abstract class BaseEventLoop {
   #debug: boolean;
   #exception_handler: ExceptionHandler | null = null;
   #task_factory: TaskFactory | null = null;
+  #default_executor: ThreadPoolExecutor | null = null;
+  #executor_shut_down = false;
 
   /** Every loop is an `EventLoop`; this class is the part of it that knows nothing of connections. */
   readonly #self: EventLoop = this as unknown as EventLoop;
@@ -193,7 +196,8 @@ export abstract class BaseEventLoop {
 
   /**
    * Ends the loop for good: what was scheduled is dropped, its timer is cleared, its servers and connections are closed;
-   * what was written to these still leaves. Closing it again does nothing.
+   * what was written to these still leaves. The threads of its default executor end as they have no more to do. Closing
+   * it again does nothing.
    *
    * @throws {RuntimeError} If it is running.
    */
@@ -209,6 +213,8 @@ export abstract class BaseEventLoop {
     }
     this.#closed = true;
     for (const resource of this._resources) resource._loop_closed();
+    this.#executor_shut_down = true;
+    this.#default_executor?.shutdown({ wait: false });
     this.#activate();
     this.#timers.clear();
     this.#scheduler.clear();
@@ -343,6 +349,58 @@ export abstract class BaseEventLoop {
     return this.#task_factory;
   }
 
+  // Threads
+
+  /**
+   * Has a function called in a thread.
+   *
+   * @param executor Whose threads; `null` for the default executor, which is made when it is first needed.
+   * @param fn The function, as for `to_thread()`.
+   * @param args Its arguments. They are copied before the call returns.
+   * @returns A future of what the function returns.
+   * @throws {TypeError} If `executor` is neither an executor nor `null`, or if `fn` cannot be sent.
+   * @throws {DOMException} A `DataCloneError`, if an argument cannot be copied.
+   * @throws {RuntimeError} If the loop is closed, or the executor was shut down.
+   */
+  run_in_executor<A extends unknown[], R>(
+    executor: ThreadPoolExecutor | null,
+    fn: ThreadFunction<A, R>,
+    ...args: A
+  ): Future<Awaited<R>> {
+    return this._executor(executor)._submit(this.#self, fn, args, {});
+  }
+
+  /**
+   * Has `to_thread()`, and `run_in_executor()` without an executor, use other threads.
+   *
+   * @param executor Whose threads. The loop shuts it down when it is closed.
+   * @throws {TypeError} If it is not a `ThreadPoolExecutor`.
+   */
+  set_default_executor(executor: ThreadPoolExecutor): void {
+    if (!(executor instanceof ThreadPoolExecutor)) {
+      throw new TypeError(`executor must be ThreadPoolExecutor instance, got ${shown(executor)}`);
+    }
+    this.#default_executor = executor;
+  }
+
+  /**
+   * Shuts the default executor down, and waits until its threads have ended. `run()` does it at its end.
+   *
+   * Differs from asyncio: threads that have not ended in time are terminated.
+   *
+   * @param timeout Seconds that the functions have to end; `null` for no limit.
+   * @returns A future that is done when all threads have ended.
+   * @throws {TypeError} If `timeout` is neither a number nor `null`.
+   */
+  shutdown_default_executor(timeout: number | null = null): Future<void> {
+    if (timeout !== null) check_number("timeout", timeout);
+    this.#executor_shut_down = true;
+    if (this.#default_executor !== null) return join_executor(this.#default_executor, this.#self, timeout);
+    const future = this.create_future<void>();
+    future.set_result(undefined);
+    return future;
+  }
+
   // Errors and debugging
 
   /**
@@ -425,6 +483,30 @@ export abstract class BaseEventLoop {
   }
 
   // What the other rooms use
+
+  /**
+   * The executor that is meant.
+   *
+   * @internal
+   */
+  _executor(executor: ThreadPoolExecutor | null): ThreadPoolExecutor {
+    this._check_closed();
+    if (executor instanceof ThreadPoolExecutor) return executor;
+    if (executor !== null) {
+      throw new TypeError(`"executor" must be a ThreadPoolExecutor or null, got ${shown(executor)}`);
+    }
+    if (this.#executor_shut_down) throw new RuntimeError("Executor shutdown has been called");
+    return this.#default_executor ??= new ThreadPoolExecutor({ thread_name_prefix: "asyncio" });
+  }
+
+  /**
+   * Whether there are threads to wait for at the end.
+   *
+   * @internal
+   */
+  get _has_default_executor(): boolean {
+    return this.#default_executor !== null;
+  }
 
   /**
    * Has Deno drive the loop, as the default loop is driven.

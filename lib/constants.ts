@@ -28,6 +28,9 @@ export const DEFAULT_SHUTDOWN_TIMEOUT = 1;
 /** Seconds a server stops accepting after it ran out of descriptors or memory. */
 export const ACCEPT_RETRY_DELAY = 1;
 
+/** Seconds that `run()` gives the threads at its end, as in asyncio. */
+export const THREAD_JOIN_TIMEOUT = 300;
+
 /** Seconds a callback may run before debug mode reports it. */
 export const SLOW_CALLBACK_DURATION = 0.1;
 

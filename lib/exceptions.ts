@@ -314,6 +314,26 @@ export class BusyResourceError extends Error {
 }
 
 /**
+ * A thread ended before its call did: it called `close()`, an error in it was not caught, or it was terminated. `cause`
+ * is that error, where there was one. The executor goes on with other threads.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * try {
+ *   await asyncio.to_thread(() => globalThis.close());
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.BrokenWorkerThread); // true
+ * }
+ * ```
+ */
+export class BrokenWorkerThread extends RuntimeError {
+  /** The class name, as in other errors. */
+  override name = "BrokenWorkerThread";
+}
+
+/**
  * The stream ended before the bytes asked for had arrived.
  *
  * @example

@@ -5,6 +5,7 @@
  */
 
 import { EventLoop, new_event_loop } from "./deno_events.ts";
+import { THREAD_JOIN_TIMEOUT } from "./constants.ts";
 import { Coroutine, type CoroutineLike } from "./coroutines.ts";
 import { on_interrupt } from "./_deno_process.ts";
 import { check_not_running } from "./events.ts";
@@ -120,8 +121,8 @@ export class Runner {
   }
 
   /**
-   * Ends the loop: tasks that are left are cancelled and waited for, their errors go to the exception handler, and the
-   * loop is closed. Closing again does nothing.
+   * Ends the loop: tasks that are left are cancelled and waited for, their errors go to the exception handler, threads
+   * of the default executor have 300 seconds to end, and the loop is closed. Closing again does nothing.
    *
    * @returns A promise that resolves when all has ended.
    */
@@ -131,6 +132,9 @@ export class Runner {
     this.#state = "closed";
     try {
       await cancel_all_tasks(loop);
+      if (loop._has_default_executor) {
+        await loop.run_until_complete(() => loop.shutdown_default_executor(THREAD_JOIN_TIMEOUT));
+      }
     } finally {
       loop.close();
       this.#loop = null;
@@ -182,8 +186,9 @@ async function cancel_all_tasks(loop: EventLoop): Promise<void> {
 /**
  * Runs a coroutine on a loop of its own, then ends all that it left running.
  *
- * When it has ended, the tasks that are left are cancelled and waited for, and the loop is closed. While it runs, the
- * first Ctrl-C cancels it, so that its `finally` blocks run; the second ends the process. Several may run side by side.
+ * When it has ended, the tasks that are left are cancelled and waited for, threads of the default executor have 300
+ * seconds to end, and the loop is closed. While it runs, the first Ctrl-C cancels it, so that its `finally` blocks run;
+ * the second ends the process. Several may run side by side.
  *
  * Differs from asyncio: it does not block; await it.
  *

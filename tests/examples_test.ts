@@ -432,3 +432,11 @@ redis_test("redis_client.ts prints the reply for people, and an error on standar
     code: 1,
   });
 });
+
+Deno.test("prime_counter.ts counts the primes, tells the times, and needs no permission", async () => {
+  const printed = await output_of("prime_counter.ts", ["10000", "2"]);
+  assertMatch(
+    printed,
+    /^1229 primes below 10000\n1 thread: +\d+\.\d\d s\n2 threads: \d+\.\d\d s, \d+\.\d\d times as fast\n$/,
+  );
+});

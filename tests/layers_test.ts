@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 
 /** The rooms from the ground up: a file may import, at run time, only from the lines above its own. */
 const LEVELS: readonly (readonly string[])[] = [
-  ["constants", "exceptions", "clocks", "_byte_buffer", "_context", "_deno"],
+  ["constants", "exceptions", "clocks", "_byte_buffer", "_context", "_deno", "_deno_thread"],
   ["_scopes", "_stores", "events", "_bytes"],
   ["_scheduler", "_unretrieved", "futures", "coroutines", "structs", "protocols"],
   ["_timers", "tasks", "async_with", "_line", "_requests", "trsock", "_tls"],
@@ -12,18 +12,18 @@ const LEVELS: readonly (readonly string[])[] = [
   ["waiting", "stream_reader", "queues", "semaphores", "barriers", "_stream_options"],
   ["stream_writer"],
   ["servers", "pipes"],
-  ["streams", "_deno_process", "memory_pairs", "_contract"],
+  ["streams", "_deno_process", "memory_pairs", "_contract", "_thread"],
   ["_contract_reads", "_contract_writes", "_contract_ends"],
   ["stream_contract"],
   ["testing"],
-  ["_deno_net"],
+  ["_deno_net", "threads"],
   ["base_events"],
   ["deno_events"],
   ["runners"],
 ];
 
 /** The only files that may write `Deno.`; all but the first call it. */
-const MAY_NAME_DENO = ["_deno", "_deno_net", "_deno_process"];
+const MAY_NAME_DENO = ["_deno", "_deno_net", "_deno_process", "_deno_thread"];
 
 interface Module {
   readonly specifier: string;

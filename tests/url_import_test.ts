@@ -8,7 +8,8 @@ await asyncio.run(async () => {
   const [host, port] = server.sockets[0].getsockname() as [string, number];
   const [reader, writer] = await asyncio.open_connection(host, port);
   writer.write("hello\\n");
-  console.log(new TextDecoder().decode(await reader.readline()).trim());
+  const line = new TextDecoder().decode(await reader.readline());
+  console.log(await asyncio.to_thread((text: string) => text.trim(), line));
   writer.close();
   await writer.wait_closed();
 });

@@ -37,15 +37,6 @@ export const ABSENT: readonly Group[] = [
       "EventLoop.subprocess_shell",
     ],
   },
-  {
-    why: "not there yet: threads",
-    names: [
-      "to_thread",
-      "EventLoop.run_in_executor",
-      "EventLoop.set_default_executor",
-      "EventLoop.shutdown_default_executor",
-    ],
-  },
   { why: "not there yet: name resolution", names: ["EventLoop.getaddrinfo", "EventLoop.getnameinfo"] },
   {
     why: "not there yet: signal handlers",
@@ -178,6 +169,11 @@ export const ADDED: readonly Group[] = [
       "WouldBlock",
       "create_memory_object_stream",
     ],
+  },
+  { why: "Python's concurrent.futures, which asyncio's programs use", names: ["ThreadPoolExecutor"] },
+  {
+    why: "AnyIO: options of to_thread and to_process, and a worker that ended",
+    names: ["BrokenWorkerThread", "run_in_thread"],
   },
   { why: "AnyIO and Trio: limits", names: ["BusyResourceError", "CapacityLimiter", "ResourceGuard"] },
 ];
