@@ -55,6 +55,7 @@ export {
   ConnectionRefusedError,
   ConnectionResetError,
   type RawConn,
+  type Signal,
 } from "./lib/_deno.ts";
 export {
   type CallOptions,
@@ -125,6 +126,7 @@ export {
   StreamReader,
   type StreamReaderOptions,
 } from "./lib/stream_reader.ts";
+export { type SignalIterator, signals } from "./lib/signals.ts";
 export {
   type FrameOptions,
   pack_frame,
@@ -146,6 +148,16 @@ export {
 } from "./lib/_stream_options.ts";
 export { StreamWriter } from "./lib/stream_writer.ts";
 export { open_connection, open_unix_connection, start_server, start_unix_server } from "./lib/streams.ts";
+/** Programs beside this one; here are `PIPE`, `STDOUT` and `DEVNULL`. */
+export * as subprocess from "./lib/subprocess.ts";
+export {
+  type CommunicateOptions,
+  create_subprocess_exec,
+  create_subprocess_shell,
+  type Process,
+  type ProcessShutdownOptions,
+  type SubprocessOptions,
+} from "./lib/subprocess.ts";
 export { TaskGroup, type TaskStatus } from "./lib/taskgroups.ts";
 export {
   all_tasks,

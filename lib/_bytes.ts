@@ -30,6 +30,12 @@ export function check_limit(name: string, value: unknown): void {
   if (value as number <= 0) throw new RangeError(`"${name}" must be above 0, got ${value}`);
 }
 
+/** Throws unless `value` is a number of at least `lowest`; `Infinity` is one. */
+export function check_number_at_least(name: string, value: unknown, lowest: number): void {
+  check_number(name, value);
+  if (value as number < lowest) throw new RangeError(`"${name}" must be ${lowest} or more, got ${value}`);
+}
+
 /** Throws unless `value` is a boolean, or left out. */
 export function check_flag(name: string, value: unknown): void {
   if (value === undefined || typeof value === "boolean") return;

@@ -30,6 +30,11 @@ export function run_in_scope<A extends unknown[], R>(scope: Scope, fn: (...args:
   return storage.run(scope, fn, ...args);
 }
 
+/** A function that calls others in the asynchronous context of the code that calls this. */
+export function capture_context(): <R>(fn: () => R) => R {
+  return AsyncLocalStorage.snapshot() as <R>(fn: () => R) => R;
+}
+
 /** The loop of the running code; outside of every task that is the default loop, which Deno's own loop drives. */
 export function current_loop(): EventLoop {
   return storage.getStore()?.loop ?? get_default_loop();

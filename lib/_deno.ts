@@ -1,5 +1,5 @@
 /**
- * What the library uses of Deno's network: types and error classes, for the rooms that do not call Deno themselves.
+ * What the library uses of Deno's network and processes: types and error classes, for the rooms that do not call Deno themselves.
  *
  * @module
  */
@@ -66,6 +66,68 @@ export interface Network {
   listen_unix(path: string): Promise<RawListener>;
   /** Standard input and output in one. */
   stdio(): RawConn;
+}
+
+/**
+ * The name of a signal, such as `"SIGTERM"`.
+ */
+export type Signal = Deno.Signal;
+
+/**
+ * What a program's standard stream is: a pipe to this process, this process's own, nothing, or an open file.
+ *
+ * @internal
+ */
+export type RawStdio = "piped" | "inherit" | "null" | number;
+
+/**
+ * A program to be started, and how.
+ *
+ * @internal
+ */
+export interface SpawnPlan {
+  /** What to run: a program and its arguments, or the text of a command for the system's shell. */
+  readonly command: { readonly program: string | URL; readonly args: readonly string[] } | { readonly shell: string };
+  readonly stdin: RawStdio;
+  readonly stdout: RawStdio;
+  /** "stdout" is the very pipe, file or stream that standard output is. */
+  readonly stderr: RawStdio | "stdout";
+  readonly cwd: string | URL | undefined;
+  /** The whole environment; left out, it is this process's own. */
+  readonly env: Readonly<Record<string, string>> | undefined;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  /** In a session of its own, so that Ctrl-C does not reach it. */
+  readonly new_session: boolean;
+}
+
+/**
+ * What the library uses of a `Deno.ChildProcess`.
+ *
+ * @internal
+ */
+export interface RawProcess {
+  readonly pid: number;
+  /** To be closed by whoever spawned it, as are the other two. */
+  readonly stdin: RawConn | null;
+  readonly stdout: ReadableStream<Uint8Array> | null;
+  readonly stderr: ReadableStream<Uint8Array> | null;
+  /** Its exit code; below 0 the number of the signal that ended it. It does not wait for the pipes. */
+  readonly ended: Promise<number>;
+  /** Sends a signal; nothing once the process has ended. */
+  kill(signal: Signal): void;
+}
+
+/**
+ * What the library asks of the system's processes; a loop has one.
+ *
+ * @internal
+ */
+export interface Processes {
+  /** Starts a program; when `signal` aborts before it runs, nothing is left of it. */
+  spawn(plan: SpawnPlan, signal: AbortSignal): Promise<RawProcess>;
+  /** Calls `fn` on every such signal, instead of what it would do; gives a function that ends that. */
+  on_signal(signal: Signal, fn: () => void): () => void;
 }
 
 /** The peer refused the connection: nobody listens there. It is `Deno.errors.ConnectionRefused`. */

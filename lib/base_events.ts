@@ -10,7 +10,8 @@ import { INSPECT, SLOW_CALLBACK_DURATION } from "./constants.ts";
 import { current_scope, get_default_loop } from "./_context.ts";
 import type { EventLoop } from "./deno_events.ts";
 import type { AwaitableLike, CoroutineLike } from "./coroutines.ts";
-import { env_flag } from "./_deno_process.ts";
+import type { Processes, Signal } from "./_deno.ts";
+import { env_flag, SYSTEM_PROCESSES } from "./_deno_process.ts";
 import {
   type CallOptions,
   check_not_running,
@@ -23,6 +24,7 @@ import { check_callable, check_number, check_options, RuntimeError, shown } from
 import { Future } from "./futures.ts";
 import { Scheduler } from "./_scheduler.ts";
 import { Scope, type Step, type Strand } from "./_scopes.ts";
+import { SignalHandlers } from "./_signals.ts";
 import { ensure_future, Task, type TaskFactory, type TaskOptions } from "./tasks.ts";
 import { join_executor, type ThreadFunction, ThreadPoolExecutor } from "./threads.ts";
 import { Timers } from "./_timers.ts";
@@ -84,6 +86,19 @@ export abstract class BaseEventLoop {
   readonly _tasks: Set<Task<unknown>> = new Set();
   /** @internal */
   readonly _unretrieved: UnretrievedErrors;
+  /**
+   * What the loop's programs are started with, and its signals come from.
+   *
+   * @internal
+   */
+  readonly _processes: Processes = SYSTEM_PROCESSES;
+  /**
+   * Who hears of signals.
+   *
+   * @internal
+   */
+  readonly _signals: SignalHandlers = new SignalHandlers(this.#self);
+
   /**
    * Makes a loop that is not at work yet.
    *
@@ -174,6 +189,7 @@ export abstract class BaseEventLoop {
     const active = !this.#closed && (this.#running || this.#driven);
     this.#timers.set_active(active);
     this.#scheduler.set_active(active);
+    this._signals.set_running(this.#running);
   }
 
   /**
@@ -195,9 +211,9 @@ export abstract class BaseEventLoop {
   }
 
   /**
-   * Ends the loop for good: what was scheduled is dropped, its timer is cleared, its servers and connections are closed;
-   * what was written to these still leaves. The threads of its default executor end as they have no more to do. Closing
-   * it again does nothing.
+   * Ends the loop for good: what was scheduled is dropped, its timer is cleared, its servers and connections are closed
+   * (what was written to these still leaves), its signal handlers are removed, and its subprocesses that are still running
+   * are killed. The threads of its default executor end as they have no more to do. Closing it again does nothing.
    *
    * @throws {RuntimeError} If it is running.
    */
@@ -213,6 +229,7 @@ export abstract class BaseEventLoop {
     }
     this.#closed = true;
     for (const resource of this._resources) resource._loop_closed();
+    this._signals.clear();
     this.#executor_shut_down = true;
     this.#default_executor?.shutdown({ wait: false });
     this.#activate();
@@ -299,6 +316,66 @@ export abstract class BaseEventLoop {
    */
   time(): number {
     return this.#clock.time();
+  }
+
+  // Signals
+
+  /**
+   * Has a function called whenever a signal comes, instead of what the signal would do: SIGTERM no longer ends the
+   * process, and Ctrl-C no longer cancels the main task of `run()`. It takes the place of the handler before it.
+   *
+   * It runs in the loop's next iteration, in the context of the code that called this. What it throws goes to the
+   * exception handler. It is removed when the loop is closed.
+   *
+   * It keeps the process alive while `run_forever()`, `run_until_complete()` or `run()` is at work, and not otherwise: a
+   * program that only the default loop runs ends when nothing else is left to do.
+   *
+   * Differs from asyncio: an async function is accepted; it is not a task, and its failure goes to the exception handler.
+   * Each of several loops may have a handler for the same signal.
+   *
+   * @param sig The signal, such as `"SIGTERM"`. On `"SIGUSR1"` Deno starts its inspector as well; a warning says so. On
+   * Windows there are only `"SIGINT"`, `"SIGBREAK"` and `"SIGHUP"`.
+   * @param callback What to call.
+   * @param args Its arguments.
+   * @throws {TypeError} If `sig` is no string, or `callback` is no function.
+   * @throws {RangeError} If there is no such signal.
+   * @throws {RuntimeError} If it cannot be caught, as `"SIGKILL"` and `"SIGSTOP"`, or the loop is closed.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * await asyncio.run(async () => {
+   *   const reload = new asyncio.Event();
+   *   asyncio.get_running_loop().add_signal_handler("SIGHUP", () => reload.set());
+   *   Deno.kill(Deno.pid, "SIGHUP");
+   *   await reload.wait();
+   *   console.log("reloading");
+   * });
+   * ```
+   */
+  add_signal_handler<A extends unknown[]>(sig: Signal, callback: (...args: A) => unknown, ...args: A): void {
+    this._signals.set(sig, callback, args);
+  }
+
+  /**
+   * Has a signal do again what it did before `add_signal_handler()`.
+   *
+   * @param sig The signal.
+   * @returns Whether there was a handler.
+   * @throws {TypeError} If `sig` is no string.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const loop = asyncio.get_event_loop();
+   * loop.add_signal_handler("SIGHUP", () => console.log("never"));
+   * console.log(loop.remove_signal_handler("SIGHUP"), loop.remove_signal_handler("SIGHUP")); // true false
+   * ```
+   */
+  remove_signal_handler(sig: Signal): boolean {
+    return this._signals.remove(sig);
   }
 
   // Futures and tasks

@@ -25,6 +25,9 @@ export const DEFAULT_HAPPY_EYEBALLS_DELAY = 0.25;
 /** Seconds that a server which is left gives its handlers to end. */
 export const DEFAULT_SHUTDOWN_TIMEOUT = 1;
 
+/** Seconds a process has to end by itself after SIGTERM; asyncio has no such number, and this one is arbitrary. */
+export const DEFAULT_PROCESS_GRACE = 5;
+
 /** Seconds a server stops accepting after it ran out of descriptors or memory. */
 export const ACCEPT_RETRY_DELAY = 1;
 

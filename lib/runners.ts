@@ -89,7 +89,8 @@ export class Runner {
   /**
    * Runs a coroutine to its end.
    *
-   * While it runs, the first Ctrl-C cancels it, so that its `finally` blocks run; the second ends the process.
+   * While it runs, the first Ctrl-C cancels it, so that its `finally` blocks run; the second ends the process. A handler
+   * that the program itself has for SIGINT takes the place of that.
    *
    * @param main A coroutine function, a `Coroutine`, or a future.
    * @returns A promise of its result.
@@ -105,8 +106,10 @@ export class Runner {
     const task = loop.create_task(main);
     let interrupted = false;
     const stop_listening = on_interrupt(() => {
+      if (loop._signals.handles("SIGINT")) return false;
       interrupted = true;
       loop._deliver(() => task.cancel(), undefined);
+      return true;
     });
     try {
       return await loop.run_until_complete(task);

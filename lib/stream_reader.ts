@@ -624,8 +624,8 @@ export class StreamReader {
 
   /**
    * Lets go of the connection, which is about to become another one: gives the read of the system that a cancelled call
-   * left behind, or `null` if there is none. Its bytes, or `null` for the end, are the caller's; the next read of this
-   * reader begins a new one.
+   * left behind, or `null` if there is none. Its bytes, or `null` for the end, are the caller's; what is asked for from
+   * now on waits for `_set_source()`.
    *
    * @internal
    * @throws {RuntimeError} As `_check_no_input()`.

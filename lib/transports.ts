@@ -140,8 +140,8 @@ export class Transport {
   /** What broke the connection for writing, and whether bytes were lost by it. */
   #error: unknown = undefined;
   #lost_bytes = false;
-  /** Seconds that a connection that says goodbye may take to close. */
-  #shutdown_timeout = DEFAULT_SSL_SHUTDOWN_TIMEOUT;
+  /** Seconds that a connection that says goodbye may take to close; with TLS there is a limit. */
+  #shutdown_timeout = Infinity;
   /** How to wait for the peer's end of data when closing. */
   #discard: ((ended: () => void) => void) | null = null;
   /** Ends a close that takes too long. */

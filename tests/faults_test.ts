@@ -314,6 +314,61 @@ for (const how of ["ssl", "start_tls()"]) {
   });
 }
 
+Deno.test("a handshake that fails makes room for the next connection of a full server", async () => {
+  const { ca, server: identity } = await certificates();
+  const loop = asyncio.get_event_loop();
+  let reports = 0;
+  loop.set_exception_handler(() => void reports++);
+  const server = await asyncio.start_server(
+    async (reader, writer) => await writer.send(await reader.read()),
+    LOOPBACK,
+    0,
+    {
+      ssl: identity,
+      max_connections: 1,
+    },
+  );
+  const bad = await Promise.all([1, 2, 3].map(() => asyncio.open_connection(LOOPBACK, port_of(server))));
+  const asking = asyncio.create_task(async () => {
+    const [reader, writer] = await asyncio.open_connection(LOOPBACK, port_of(server), { ssl: { caCerts: [ca] } });
+    writer.write("x");
+    writer.write_eof();
+    const answer = text(await reader.read());
+    writer.close();
+    await writer.wait_closed();
+    return answer;
+  });
+  for (const [reader, writer] of bad) {
+    assertEquals(asking.done(), false);
+    writer.write("no handshake");
+    writer.write_eof();
+    await end_of(() => reader.read());
+    writer.close();
+  }
+  assertEquals(await asyncio.wait_for(asking, BOUND), "x");
+  assertEquals(reports, 3);
+  server.close();
+  assertEquals(await end_of(() => server.wait_closed()), null);
+  loop.set_exception_handler(null);
+});
+
+Deno.test("shutdown() ends handshakes that are under way, without a report", async () => {
+  const { server: identity } = await certificates();
+  const loop = asyncio.get_event_loop();
+  const reports: unknown[] = [];
+  loop.set_exception_handler((_loop, { exception }) => void reports.push(exception));
+  const server = await asyncio.start_server(() => {}, LOOPBACK, 0, { ssl: identity });
+  const clients = await Promise.all([1, 2, 3].map(() => asyncio.open_connection(LOOPBACK, port_of(server))));
+  await for_turns(5);
+  assertEquals(await end_of(() => server.shutdown()), null);
+  for (const [reader, writer] of clients) {
+    await end_of(() => reader.read());
+    writer.close();
+  }
+  assertEquals(reports, []);
+  loop.set_exception_handler(null);
+});
+
 // No connection at all
 
 Deno.test("a name that is not known and a port where nobody listens fail with what they are, also with TLS", async () => {

@@ -404,6 +404,31 @@ Deno.test("a read that begins during a start_tls() that fails is at the end", as
   });
 });
 
+Deno.test("start_tls() does not begin its handshake amid what another task writes just before", async () => {
+  // Cause: it waited once until all had left, and not for what was written between that and its own next step.
+  const conn = new FakeConn(0);
+  const [, writer] = await asyncio.open_connection(null, null, { sock: conn });
+  writer.write("before");
+  const other = asyncio.create_task(async () => {
+    await writer.flush();
+    await writer.send("just before");
+  });
+  await for_turns(1);
+  const securing = writer.start_tls(true, { server_hostname: "localhost" });
+  await conn.take();
+  await for_turns(20);
+  assertEquals(conn.writes.map(text), ["before", "just before"]);
+  await conn.take(4);
+  await conn.take();
+  await until(() => conn.writes.length === 4, "the handshake begins");
+  assertEquals(text(conn.writes[2]), " before");
+  // A record of the handshake.
+  assertEquals(conn.writes[3][0], 22);
+  await other;
+  securing.cancel();
+  await error_of(securing);
+});
+
 Deno.test("open_connection() closes the loser of a race in which both succeed in one turn", async () => {
   // Cause: a connection that was made, and not yet told of, when another won was dropped without being closed.
   await run_virtual(async () => {

@@ -416,7 +416,11 @@ function sourced(): [asyncio.StreamReader, FakeSource] {
 Deno.test("StreamReader._hand_over() gives nothing if nothing is in flight", async () => {
   const [reader, source] = sourced();
   assertEquals(reader._hand_over(), null);
+  // Until it has a source again, nothing is read.
   const reading = reader.read(10);
+  assertEquals(source.reads.length, 0);
+  reader._set_source(source);
+  await for_turns(1);
   await source.answer("ab");
   await reading;
   assertEquals(reader._hand_over(), null);
@@ -451,6 +455,7 @@ Deno.test("StreamReader._hand_over() gives the error of the read in flight, or t
   source.reads[0].reject(broken);
   assertStrictEquals(await error_of(handed), broken);
   assertEquals(reader.exception(), null);
+  reader._set_source(source);
   reader.read(10).cancel();
   const other = reader._hand_over()!;
   source.reads[1].reject("own close");

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
-import { error_of, run_program } from "./_helpers.ts";
+import { error_of, run_program, run_virtual } from "./_helpers.ts";
 import {
   bytes,
   FakeConn,
@@ -316,4 +316,22 @@ Deno.test("a connection of which only the reader is kept stays open", async () =
     Deno.exit(0);
   `);
   assertEquals([stdout, stderr], ["6\n", ""]);
+});
+
+Deno.test("StreamWriter.to() waits for a slow web stream as long as it takes: only TLS has a time limit at its end", async () => {
+  await run_virtual(async () => {
+    let written = 0;
+    const writer = asyncio.StreamWriter.to(
+      new WritableStream<Uint8Array<ArrayBuffer>>({
+        async write(chunk) {
+          await asyncio.sleep(100);
+          written += chunk.length;
+        },
+      }),
+    );
+    writer.write("slow");
+    writer.close();
+    await writer.wait_closed();
+    assertEquals(written, 4);
+  });
 });

@@ -290,3 +290,37 @@ Deno.test("departure: wait_closed() does not fail if the peer broke off after ev
     })
   );
 });
+
+Deno.test("departure: wait() waits for the process alone, not for a pipe that another one holds", async () => {
+  await using process = await asyncio.create_subprocess_shell("sleep 60 & echo $!", {
+    stdout: asyncio.subprocess.PIPE,
+  });
+  const grandchild = Number(text(await process.stdout!.readline()));
+  assertEquals(await process.wait(), 0);
+  Deno.kill(grandchild, "SIGKILL");
+});
+
+Deno.test("departure: a signal for a process that has ended is nothing", async () => {
+  const process = await asyncio.create_subprocess_shell("exit 1");
+  await process.wait();
+  process.kill();
+});
+
+Deno.test("departure: communicate() does not drop input for a process without a pipe", async () => {
+  const process = await asyncio.create_subprocess_shell("exit 0");
+  assertThrows(() => process.communicate("input"), asyncio.RuntimeError);
+  await process.wait();
+});
+
+Deno.test("departure: a process that is left is killed with the loop, not once it is collected", async () => {
+  const [process] = await asyncio.run(async () => [await asyncio.create_subprocess_exec("sleep", "60")]);
+  assertEquals(await process.wait(), -9);
+});
+
+Deno.test("departure: a signal handler may be async", async () => {
+  await run_virtual(() => {
+    const loop = asyncio.get_running_loop();
+    loop.add_signal_handler("SIGUSR2", async () => {});
+    assertEquals(loop.remove_signal_handler("SIGUSR2"), true);
+  });
+});

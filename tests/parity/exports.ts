@@ -27,21 +27,10 @@ export const ABSENT: readonly Group[] = [
     names: ["DatagramProtocol", "DatagramTransport", "EventLoop.create_datagram_endpoint"],
   },
   {
-    why: "not there yet: subprocesses",
-    names: [
-      "create_subprocess_exec",
-      "create_subprocess_shell",
-      "SubprocessProtocol",
-      "SubprocessTransport",
-      "EventLoop.subprocess_exec",
-      "EventLoop.subprocess_shell",
-    ],
+    why: "not there yet: subprocesses by protocol",
+    names: ["SubprocessProtocol", "SubprocessTransport", "EventLoop.subprocess_exec", "EventLoop.subprocess_shell"],
   },
   { why: "not there yet: name resolution", names: ["EventLoop.getaddrinfo", "EventLoop.getnameinfo"] },
-  {
-    why: "not there yet: signal handlers",
-    names: ["EventLoop.add_signal_handler", "EventLoop.remove_signal_handler"],
-  },
 
   {
     why: "no meaning on Deno: it reaps its children itself; removed from CPython in 3.14",
@@ -140,6 +129,7 @@ export const ADDED: readonly Group[] = [
     ],
   },
   { why: "asyncio, where it is in a module of its own", names: ["TransportSocket"] },
+  { why: "asyncio, where it is a module", names: ["subprocess"] },
   { why: "this library: Python's `async with` and `async def`", names: ["Coroutine", "async_with", "coroutine"] },
   { why: "this library: frames, and Python's `struct`, for what streams carry", names: ["pack_frame", "pack_struct"] },
   {
@@ -175,5 +165,6 @@ export const ADDED: readonly Group[] = [
     why: "AnyIO: options of to_thread and to_process, and a worker that ended",
     names: ["BrokenWorkerThread", "run_in_thread"],
   },
+  { why: "AnyIO and Trio, where it is `open_signal_receiver`: signals, one after the other", names: ["signals"] },
   { why: "AnyIO and Trio: limits", names: ["BusyResourceError", "CapacityLimiter", "ResourceGuard"] },
 ];

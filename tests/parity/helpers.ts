@@ -13,6 +13,8 @@ const PYTHON_NAMES: Readonly<Record<string, string>> = {
   ConnectionRefused: "ConnectionRefusedError",
   ConnectionReset: "ConnectionResetError",
   Error: "Exception",
+  NotFound: "FileNotFoundError",
+  PermissionDenied: "PermissionError",
   RangeError: "ValueError",
 };
 
@@ -41,7 +43,7 @@ function show_error(error: Error): string {
 }
 
 function show_byte(byte: number): string {
-  const known: Readonly<Record<number, string>> = { 9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\" };
+  const known: Readonly<Record<number, string>> = { 9: "\\t", 10: "\\n", 13: "\\r", 39: "\\'", 92: "\\\\" };
   if (byte in known) return known[byte];
   return byte >= 32 && byte < 127 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
 }

@@ -18,6 +18,7 @@ import * as runners from "./scenarios/runners.ts";
 import * as semaphores from "./scenarios/semaphores.ts";
 import * as shield_and_as_completed from "./scenarios/shield_and_as_completed.ts";
 import * as stream_reader from "./scenarios/stream_reader.ts";
+import * as subprocesses from "./scenarios/subprocesses.ts";
 import * as taskgroups from "./scenarios/taskgroups.ts";
 import * as tasks from "./scenarios/tasks.ts";
 import * as tcp_streams from "./scenarios/tcp_streams.ts";
@@ -53,5 +54,6 @@ export const THEMES: readonly Theme[] = [
   { name: "callbacks", scenarios: callbacks, runs: VIRTUAL },
   { name: "runners", scenarios: runners, runs: "outside of a loop" },
   { name: "stream_reader", scenarios: stream_reader, runs: VIRTUAL },
+  { name: "subprocesses", scenarios: subprocesses, runs: "on the machine's clock" },
   { name: "tcp_streams", scenarios: tcp_streams, runs: "on the machine's clock" },
 ];
