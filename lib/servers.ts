@@ -263,9 +263,11 @@ export class Server implements AsyncContextManager<Server> {
    *   await reader.read();
    * }, "127.0.0.1", 0);
    * const [host, port] = server.sockets[0].getsockname() as [string, number];
-   * await asyncio.open_connection(host, port);
+   * const [, client] = await asyncio.open_connection(host, port);
    * await server.shutdown({ timeout: 0.01 });
    * console.log(server.is_serving()); // false
+   * client.close();
+   * await client.wait_closed();
    * ```
    */
   shutdown(options?: ShutdownOptions): Future<void> {
