@@ -261,17 +261,20 @@ export class Intake implements Answerer {
   #read_ahead(): void {
     if (this.#watched !== null && !this.#watched()) this.#watched = null;
     if (this.#watched === null && (this.#ends === null || this.#ends.length === 0)) return;
-    if (this.#buffer.length < this.#limit) this.#fill(0);
+    const room = this.#limit - this.#buffer.length;
+    if (room > 0) this.#fill(0, room);
   }
 
-  #fill(missing: number): void {
+  /** Has the system read, `most` bytes at most, unless it does already. */
+  #fill(missing: number, most: number = Infinity): void {
     const source = this.#source;
     if (source === null || this.#lent !== null || this.#ended()) return;
     const buffer = this.#buffer;
     if (buffer.length === 0 && buffer.capacity > 4 * this.#read_size) buffer.shrink();
     const size = Math.max(this.#read_size, Math.min(missing, MAX_READ_SIZE));
     // A short free end is not worth a read of its own; a fresh array serves several reads.
-    const lent = buffer.lend(size / 2, 2 * size);
+    let lent = buffer.lend(size / 2, 2 * size);
+    if (lent.length > most) lent = lent.subarray(0, Math.ceil(most));
     this.#lent = lent;
     this.#reading = source._read(lent);
     this.#reading.then(this.#on_read, this.#on_read_error);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import type { RawConn } from "../lib/_deno.ts";
 import * as asyncio from "../mod.ts";
+import { certificates } from "./_certificates.ts";
 import { error_of, run_program } from "./_helpers.ts";
 import {
   bytes,
@@ -795,3 +796,40 @@ Deno.test("without --allow-net, open_connection() and start_server() throw Deno'
     await Deno.remove(path);
   }
 });
+
+for (const secure of [false, true]) {
+  const kind = secure ? "TLS" : "TCP";
+  Deno.test(`${kind}: no more than the limit and one read is taken ahead from a peer that floods a slow reader`, async () => {
+    const { ca, server: identity } = await certificates();
+    const limit = 64 * 1024;
+    let sent = 0;
+    const server = await asyncio.start_server(
+      async (_reader, writer) => {
+        for (const data = new Uint8Array(MIB); sent < 256; sent++) await writer.send(data);
+      },
+      LOOPBACK,
+      0,
+      secure ? { ssl: identity } : {},
+    );
+    const [reader, writer] = await asyncio.open_connection(LOOPBACK, port_of(server), {
+      limit,
+      ...(secure ? { ssl: { caCerts: [ca] } } : {}),
+    });
+    // Somebody waits for the end, which has the reader read ahead.
+    const waiting = asyncio.create_task(() => writer.wait_closed());
+    for (let i = 0; i < 10; i++) {
+      await reader.readexactly(100_000);
+      let before = -1;
+      while (reader.buffered !== before) {
+        before = reader.buffered;
+        await asyncio.sleep(0.005);
+      }
+      // The read that brought the last of these bytes may have brought half a MiB; beyond the limit, none is made ahead.
+      assert(reader.buffered <= limit + 512 * 1024, `${reader.buffered} bytes are buffered`);
+    }
+    assert(sent < 64, `${sent} MiB were taken`);
+    waiting.cancel();
+    writer.abort();
+    await server.shutdown({ timeout: 0 });
+  });
+}
