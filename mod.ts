@@ -137,6 +137,7 @@ export {
   type StructValues,
 } from "./lib/structs.ts";
 export {
+  type CloseOptions,
   type ConnectAcceptedOptions,
   type ConnectOptions,
   type OpenConnectionOptions,
@@ -145,6 +146,8 @@ export {
   type StartServerOptions,
   type StartTlsOptions,
   type StartUnixServerOptions,
+  type StreamStatistics,
+  type WriteBufferLimits,
 } from "./lib/_stream_options.ts";
 export { StreamWriter } from "./lib/stream_writer.ts";
 export { open_connection, open_unix_connection, start_server, start_unix_server } from "./lib/streams.ts";
@@ -187,7 +190,7 @@ export {
 } from "./lib/threads.ts";
 export { Timeout, timeout, timeout_at } from "./lib/timeouts.ts";
 export type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./lib/_tls.ts";
-export { type CloseOptions, type StreamStatistics, Transport, type WriteBufferLimits } from "./lib/transports.ts";
+export { Transport } from "./lib/transports.ts";
 export { type ExtraInfo, type SocketAddress, TransportSocket } from "./lib/trsock.ts";
 export {
   ALL_COMPLETED,

@@ -175,6 +175,52 @@ export interface StartUnixServerOptions extends ServeOptions {
   readonly cleanup_socket?: true;
 }
 
+/**
+ * What a connection has done so far.
+ */
+export interface StreamStatistics {
+  /** Bytes that the kernel has taken. */
+  readonly bytes_written: number;
+  /** Bytes that have arrived. */
+  readonly bytes_read: number;
+  /** How often more than the high-water mark was waiting, so that `drain()` had to wait. */
+  readonly stalls: number;
+  /** The most bytes that ever waited to be sent. */
+  readonly peak_buffer_size: number;
+}
+
+/**
+ * Options of `close()`.
+ */
+export interface CloseOptions {
+  /**
+   * Seconds to wait for the peer's end of data, reading and dropping what still comes: to close with input unread makes
+   * the system send a reset, on which a peer may lose the last bytes it was sent. It also bounds how long bytes that the
+   * peer does not read are kept; then the connection is aborted.
+   *
+   * @default 0, which closes as soon as all has left
+   */
+  readonly linger?: number;
+}
+
+/**
+ * How much may wait to be sent, in bytes.
+ */
+export interface WriteBufferLimits {
+  /**
+   * Above it `drain()` waits; with 0 it waits until the kernel has taken everything.
+   *
+   * @default 65536, or four times `low`
+   */
+  readonly high?: number;
+  /**
+   * At or below it, `drain()` goes on.
+   *
+   * @default a quarter of `high`
+   */
+  readonly low?: number;
+}
+
 const SSL_KEYS = ["ssl", "ssl_handshake_timeout", "ssl_shutdown_timeout"];
 const CONNECT_KEYS = [...SSL_KEYS, "server_hostname", "sock", "timeout", "signal"];
 const TCP_KEYS = ["family", "happy_eyeballs_delay", "interleave", "all_errors", "local_addr"];

@@ -10,9 +10,9 @@ import { current_loop } from "./_context.ts";
 import { CancelledError, check_loop, check_options, shown } from "./exceptions.ts";
 import { Call, Future } from "./futures.ts";
 import type { StreamReader } from "./stream_reader.ts";
-import { check_start_tls, type StartTlsOptions } from "./_stream_options.ts";
+import { check_start_tls, type CloseOptions, type StartTlsOptions, type StreamStatistics } from "./_stream_options.ts";
 import type { TlsClientOptions, TlsServerOptions } from "./_tls.ts";
-import { type CloseOptions, type StreamStatistics, Transport } from "./transports.ts";
+import { Transport } from "./transports.ts";
 import type { ExtraInfo } from "./trsock.ts";
 import { WritableConn } from "./_web_conns.ts";
 

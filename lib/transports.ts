@@ -17,60 +17,11 @@ import { Future } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
 import type { Step } from "./_scopes.ts";
 import { type BaseProtocol, check_protocol } from "./protocols.ts";
+import { SendQueue } from "./_send_queue.ts";
+import type { CloseOptions, StreamStatistics, WriteBufferLimits } from "./_stream_options.ts";
 import { type ExtraInfo, TransportSocket } from "./trsock.ts";
 
-/**
- * What a connection has done so far.
- */
-export interface StreamStatistics {
-  /** Bytes that the kernel has taken. */
-  readonly bytes_written: number;
-  /** Bytes that have arrived. */
-  readonly bytes_read: number;
-  /** How often more than the high-water mark was waiting, so that `drain()` had to wait. */
-  readonly stalls: number;
-  /** The most bytes that ever waited to be sent. */
-  readonly peak_buffer_size: number;
-}
-
-/**
- * Options of `close()`.
- */
-export interface CloseOptions {
-  /**
-   * Seconds to wait for the peer's end of data, reading and dropping what still comes: to close with input unread makes
-   * the system send a reset, on which a peer may lose the last bytes it was sent. It also bounds how long bytes that the
-   * peer does not read are kept; then the connection is aborted.
-   *
-   * @default 0, which closes as soon as all has left
-   */
-  readonly linger?: number;
-}
-
-/**
- * How much may wait to be sent, in bytes.
- */
-export interface WriteBufferLimits {
-  /**
-   * Above it `drain()` waits; with 0 it waits until the kernel has taken everything.
-   *
-   * @default 65536, or four times `low`
-   */
-  readonly high?: number;
-  /**
-   * At or below it, `drain()` goes on.
-   *
-   * @default a quarter of `high`
-   */
-  readonly low?: number;
-}
-
-/** Arrays up to this size are kept for the next writes. */
-const KEPT_ARRAY_SIZE = 64 * 1024;
-const FIRST_ARRAY_SIZE = 1024;
-
 const RESOLVED = Promise.resolve();
-const NOTHING = new Uint8Array(0);
 
 /**
  * A connection with a write buffer; `writer.transport` is one.
@@ -102,15 +53,7 @@ export class Transport {
   /** The protocol's own end of the connection is under way. */
   #says_goodbye = false;
 
-  #queue: Uint8Array = NOTHING;
-  #queued = 0;
-  /** What the system is writing now, up to `#sending`, `#sent` of it already done; it must not change until all is. */
-  #in_flight: Uint8Array | null = null;
-  #sent = 0;
-  #sending = 0;
-  /** The array of a write that is done, for the next one. */
-  #spare: Uint8Array | null = null;
-  #size = 0;
+  readonly #queue: SendQueue = new SendQueue();
   #high = DEFAULT_HIGH_WATER;
   #low = DEFAULT_HIGH_WATER / 4;
   #paused = false;
@@ -239,7 +182,7 @@ export class Transport {
    * @returns The number of bytes that the kernel has not taken.
    */
   get_write_buffer_size(): number {
-    return this.#size;
+    return this.#queue.size;
   }
 
   /**
@@ -266,8 +209,8 @@ export class Transport {
     if (!(high >= low && low >= 0)) throw new RangeError(`high (${high}) must be >= low (${low}) must be >= 0`);
     this.#high = high;
     this.#low = low;
-    if (this.#size > high) this.#pause();
-    else if (this.#size <= low) this.#resume();
+    if (this.#queue.size > high) this.#pause();
+    else if (this.#queue.size <= low) this.#resume();
   }
 
   /**
@@ -365,7 +308,7 @@ export class Transport {
    * @internal
    */
   _flush_now(): void {
-    if (this.#queued > 0) this.#flush();
+    if (this.#queue.has_waiting) this.#flush();
   }
 
   /**
@@ -398,9 +341,8 @@ export class Transport {
   _ended_read(error: unknown): boolean {
     if (this.#state === "closed") return is_own_close(error);
     this.#error ??= error;
-    this.#lost_bytes ||= this.#size > 0;
-    this.#size = this.#queued = 0;
-    this.#in_flight = null;
+    this.#lost_bytes ||= this.#queue.size > 0;
+    this.#queue.clear();
     this.#free();
     return false;
   }
@@ -433,7 +375,7 @@ export class Transport {
       return;
     }
     this.#append(bytes);
-    if (this.#in_flight === null && !this.#flush_scheduled) {
+    if (!this.#flush_scheduled && !this.#queue.is_sending) {
       this.#flush_scheduled = true;
       RESOLVED.then(this.#schedule_flush);
     }
@@ -455,14 +397,9 @@ export class Transport {
 
   /** Offers the kernel what is queued, unless it still works on the write before. */
   #flush(): void {
-    if (this.#in_flight !== null || this.#queued === 0 || this.#state === "held") return;
-    this.#in_flight = this.#queue;
-    this.#sent = 0;
-    this.#sending = this.#queued;
-    this.#queue = this.#spare ?? NOTHING;
-    this.#spare = null;
-    this.#queued = 0;
-    this.#send();
+    if (this.#state === "held") return;
+    const bytes = this.#queue.begin();
+    if (bytes !== null) this.#send(bytes);
   }
 
   /**
@@ -488,7 +425,7 @@ export class Transport {
    * @throws {ConnectionResetError} If it was closed.
    */
   flush(): Future<void> {
-    if (this.#error !== undefined || this.#state === "closed" || this.#size === 0) return this._drain();
+    if (this.#error !== undefined || this.#state === "closed" || this.#queue.size === 0) return this._drain();
     this.#flush();
     this.#flushes ??= new Line<void>({
       ready: () => true,
@@ -552,7 +489,7 @@ export class Transport {
     const loop = this.#loop.is_closed() ? get_default_loop() : this.#loop;
     this.#close_timer = loop._call_later(seconds, () => {
       // The peer did not take what was left for it.
-      if (this.#size > 0) {
+      if (this.#queue.size > 0) {
         this.#error = new TimeoutError(text);
         this.#lost_bytes = true;
       }
@@ -562,7 +499,7 @@ export class Transport {
 
   /** Goes on with what comes after the bytes, once they have left: the end of data, then the end of the connection. */
   #go_on(): void {
-    if (this.#size > 0) return this.#flush();
+    if (this.#queue.size > 0) return this.#flush();
     if (this.#eof === "asked") return this.#send_eof();
     if (this.#state !== "closing" || this.#eof === "sending" || this.#says_goodbye) return;
     // What is broken has no orderly end.
@@ -594,8 +531,7 @@ export class Transport {
    */
   abort(): void {
     if (this.#state === "closed") return;
-    this.#size = this.#queued = 0;
-    this.#in_flight = null;
+    this.#queue.clear();
     this.#free();
   }
 
@@ -655,12 +591,12 @@ export class Transport {
 
   /** @ignore */
   [INSPECT](): string {
-    return `<Transport ${this.#state} to ${String(this.#socket?.getpeername() ?? null)} buffered=${this.#size}>`;
+    return `<Transport ${this.#state} to ${String(this.#socket?.getpeername() ?? null)} buffered=${this.#queue.size}>`;
   }
 
   // Most writes are followed by a drain(), which leaves nothing to do: only a microtask later the loop is asked.
   readonly #schedule_flush = (): void => {
-    if (this.#in_flight === null && this.#queued > 0) this.#loop._push(this.#flush_step);
+    if (this.#queue.has_waiting && !this.#queue.is_sending) this.#loop._push(this.#flush_step);
     else this.#flush_scheduled = false;
   };
 
@@ -673,17 +609,10 @@ export class Transport {
   };
 
   #append(bytes: Uint8Array): void {
-    const needed = this.#queued + bytes.length;
-    if (needed > this.#queue.length) {
-      const grown = new Uint8Array(Math.max(needed, 2 * this.#queued, FIRST_ARRAY_SIZE));
-      if (this.#queued > 0) grown.set(this.#queue.subarray(0, this.#queued));
-      this.#queue = grown;
-    }
-    this.#queue.set(bytes, this.#queued);
-    this.#queued = needed;
-    this.#size += bytes.length;
-    if (this.#size > this.#peak_size) this.#peak_size = this.#size;
-    if (this.#size > this.#high) this.#pause();
+    this.#queue.append(bytes);
+    const { size } = this.#queue;
+    if (size > this.#peak_size) this.#peak_size = size;
+    if (size > this.#high) this.#pause();
   }
 
   #pause(): void {
@@ -693,29 +622,20 @@ export class Transport {
     this.#driver?.pause_writing();
   }
 
-  #send(): void {
-    this.#conn.write(this.#in_flight!.subarray(this.#sent, this.#sending)).then(this.#on_written, this.#on_write_error);
+  #send(bytes: Uint8Array): void {
+    this.#conn.write(bytes).then(this.#on_written, this.#on_write_error);
   }
 
   readonly #on_written = (count: number): void => {
-    const array = this.#in_flight;
+    const queue = this.#queue;
     // Aborted meanwhile.
-    if (array === null) return;
-    this.#size -= count;
-    this.#sent += count;
+    if (!queue.is_sending) return;
     this.#bytes_written += count;
-    if (this.#sent < this.#sending) {
-      this.#send();
-    } else {
-      this.#in_flight = null;
-      if (array.length <= KEPT_ARRAY_SIZE) {
-        if (this.#queue.length === 0) this.#queue = array;
-        else this.#spare = array;
-      }
-      this.#flush();
-    }
-    if (this.#paused && this.#size <= this.#low) this.#loop._deliver(this.#resume_step, undefined);
-    if (this.#size > 0) return;
+    const rest = queue.advance(count);
+    if (rest !== null) this.#send(rest);
+    else this.#flush();
+    if (this.#paused && this.#queue.size <= this.#low) this.#loop._deliver(this.#resume_step, undefined);
+    if (this.#queue.size > 0) return;
     if (this.#flushes !== null) this.#flushes.wake_all();
     if (this.#eof === "asked" || this.#state === "closing") this.#go_on();
   };
@@ -728,8 +648,7 @@ export class Transport {
   readonly #break = (error: unknown): void => {
     this.#error = error;
     this.#lost_bytes = true;
-    this.#size = this.#queued = 0;
-    this.#in_flight = null;
+    this.#queue.clear();
     this.#fail_drains(error);
     // The peer may have sent something before it went, so the reading side lives on until the user closes.
     if (this.#state === "closing" || this.#driver !== null) this.#free();
