@@ -343,7 +343,9 @@ async function cancel_and_wait(future: Future<unknown>): Promise<void> {
 /**
  * Protects work from the cancellation of whoever waits for it: the waiter gets its `CancelledError`, the work goes on.
  *
- * Differs from asyncio: if the work then fails and nobody else asks for its error, the loop's exception handler is told.
+ * Differs from asyncio: if the work then fails and nobody else asks for its error, the loop's exception handler is told. A
+ * library call of several waits, such as `barrier.wait()`, has begun in the task that made it and is cancelled with that:
+ * to protect it, pass a function, `shield(() => barrier.wait())`.
  *
  * @param awaitable A coroutine function, a `Coroutine`, a future, or a promise.
  * @returns A future of the result; to cancel it does not cancel the work.

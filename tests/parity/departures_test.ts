@@ -324,3 +324,30 @@ Deno.test("departure: a signal handler may be async", async () => {
     assertEquals(loop.remove_signal_handler("SIGUSR2"), true);
   });
 });
+
+Deno.test("departure: shield() does not protect a library call that the task has made before, but a function", async () => {
+  await run_virtual(async () => {
+    const ends: boolean[] = [];
+    for (const how of ["a call", "a function"]) {
+      const barrier = new asyncio.Barrier(2);
+      const task = asyncio.create_task(async () => {
+        await asyncio.shield(how === "a call" ? barrier.wait() : () => barrier.wait());
+      });
+      await asyncio.sleep(1);
+      task.cancel();
+      await asyncio.wait([task]);
+      await asyncio.sleep(1);
+      ends.push(barrier.n_waiting === 1);
+      await barrier.abort();
+    }
+    assertEquals(ends, [false, true]);
+  });
+});
+
+Deno.test("departure: wait_for() of what is done as its time passes gives the result", async () => {
+  await run_virtual(async () => {
+    const future = new asyncio.Future<string>();
+    asyncio.get_running_loop().call_later(1, () => future.set_result("just in time"));
+    assertEquals(await asyncio.wait_for(future, 1), "just in time");
+  });
+});
