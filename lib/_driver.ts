@@ -7,12 +7,9 @@
 import { ByteBuffer } from "./_byte_buffer.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { RuntimeError } from "./exceptions.ts";
+import { ReadSize } from "./_read_size.ts";
 import { type BaseProtocol, BufferedProtocol, type Protocol } from "./protocols.ts";
 import type { Transport } from "./transports.ts";
-
-/** Bytes per read of the system while a connection idles, and at most. */
-const MIN_READ_SIZE = 2 * 1024;
-const MAX_READ_SIZE = 256 * 1024;
 
 export class Driver {
   readonly #loop: EventLoop;
@@ -26,7 +23,7 @@ export class Driver {
   #in_flight: Promise<number | null> | null = null;
   /** What was read while reading was paused: a count, or `null` for the end. */
   #held: number | null | undefined = undefined;
-  #read_size = MIN_READ_SIZE;
+  readonly #read_size = new ReadSize();
   #on_read!: (count: number | null) => void;
   #on_error!: (error: unknown) => void;
 
@@ -92,7 +89,10 @@ export class Driver {
     this.#lent = this.#in_flight = null;
     this.#buffer.abandon();
     if (lent === null || in_flight === null) return null;
-    return in_flight.then((count) => count === null ? null : lent.slice(0, count));
+    const early = in_flight.then((count) => count === null ? null : lent.slice(0, count));
+    // It may fail before the handshake comes to it.
+    early.catch(() => {});
+    return early;
   }
 
   /** Has the system read, unless it does already, or nobody wants it. */
@@ -108,8 +108,9 @@ export class Driver {
         return this.#fail("get_buffer", error);
       }
     } else {
-      if (this.#buffer.capacity > 4 * this.#read_size) this.#buffer.shrink();
-      array = this.#buffer.lend(this.#read_size / 2, 2 * this.#read_size);
+      const size = this.#read_size.bytes;
+      if (this.#buffer.capacity > 4 * size) this.#buffer.shrink();
+      array = this.#buffer.lend(size / 2, 2 * size);
     }
     this.#lent = array;
     this.#in_flight = this.#transport._read(array);
@@ -145,11 +146,7 @@ export class Driver {
     // As in asyncio, what comes after close() is dropped.
     if (this.#transport.is_closing()) return;
     if (count === null) return this.#end();
-    if (!is_buffered) {
-      if (count === lent.length && count >= this.#read_size) {
-        this.#read_size = Math.min(4 * this.#read_size, MAX_READ_SIZE);
-      } else if (4 * count < this.#read_size) this.#read_size = Math.max(this.#read_size / 2, MIN_READ_SIZE);
-    }
+    if (!is_buffered) this.#read_size.adapt(count, lent.length);
     try {
       if (is_buffered) protocol.buffer_updated(count);
       else (protocol as Protocol).data_received(bytes!);

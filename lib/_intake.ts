@@ -10,7 +10,8 @@ import type { EventLoop } from "./deno_events.ts";
 import { RuntimeError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
-import { type Answerer, MAX_READ_SIZE, MORE, type Request } from "./_requests.ts";
+import { MAX_READ_SIZE, ReadSize } from "./_read_size.ts";
+import { type Answerer, MORE, type Request } from "./_requests.ts";
 import type { Strand } from "./_scopes.ts";
 
 /**
@@ -26,9 +27,6 @@ export interface ReadSource {
   /** Lets go of what it reads from, for a reader that owns it. */
   _release?(): Promise<void>;
 }
-
-/** Bytes per read of the system while a connection idles: a read that waits pins an array of twice the size. */
-const MIN_READ_SIZE = 2 * 1024;
 
 /**
  * It asks its source for more only when a request finds too little, or when somebody waits for the end; one read at a time.
@@ -55,7 +53,7 @@ export class Intake implements Answerer {
   #reading: Promise<number | null> | null = null;
   #on_read!: (count: number | null) => void;
   #on_read_error!: (error: unknown) => void;
-  #read_size = MIN_READ_SIZE;
+  readonly #read_size = new ReadSize();
   /** How many bytes have come from the source. */
   received = 0;
 
@@ -270,8 +268,8 @@ export class Intake implements Answerer {
     const source = this.#source;
     if (source === null || this.#lent !== null || this.#ended()) return;
     const buffer = this.#buffer;
-    if (buffer.length === 0 && buffer.capacity > 4 * this.#read_size) buffer.shrink();
-    const size = Math.max(this.#read_size, Math.min(missing, MAX_READ_SIZE));
+    if (buffer.length === 0 && buffer.capacity > 4 * this.#read_size.bytes) buffer.shrink();
+    const size = Math.max(this.#read_size.bytes, Math.min(missing, MAX_READ_SIZE));
     // A short free end is not worth a read of its own; a fresh array serves several reads.
     let lent = buffer.lend(size / 2, 2 * size);
     if (lent.length > most) lent = lent.subarray(0, Math.ceil(most));
@@ -309,9 +307,7 @@ export class Intake implements Answerer {
     this.received += count ?? 0;
     if (this.#discards) buffer.skip(buffer.length);
     if (count === null) this.#eof = true;
-    else if (count === lent.length && count >= this.#read_size) {
-      this.#read_size = Math.min(4 * this.#read_size, MAX_READ_SIZE);
-    } else if (4 * count < this.#read_size) this.#read_size = Math.max(this.#read_size / 2, MIN_READ_SIZE);
+    else this.#read_size.adapt(count, lent.length);
     if (this.#ended()) return this.#tell_end();
     this.#go_on();
     if (this.#discards) this.#fill(0);

@@ -9,11 +9,9 @@ import type { Bytes } from "./_bytes.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
+import { MAX_READ_SIZE } from "./_read_size.ts";
 import type { Step, Strand } from "./_scopes.ts";
 import { type Layout, read_length, type StructValue } from "./structs.ts";
-
-/** Bytes that one read of the system is given room for at most. */
-export const MAX_READ_SIZE = 256 * 1024;
 
 /** An answer that cannot be given yet. */
 export const MORE: unique symbol = Symbol("more has to come");

@@ -297,7 +297,8 @@ export class Server implements AsyncContextManager<Server> {
 
   /**
    * Gives the connections one after the other, as they are accepted; ends when the server is closed. It takes the place
-   * of the callback, which has to be `null`: no more connections are accepted than are taken, and one more waits ready.
+   * of the callback, which has to be `null`: no more connections are accepted than are taken, and one more waits ready; with TLS, also those
+   * whose handshakes were under way beside it.
    *
    * Whoever gets a connection closes it; leaving the loop closes neither it nor the server.
    *

@@ -233,7 +233,8 @@ export class StreamWriter {
   /**
    * Goes on over TLS, on the side that the connection was made on: a client asks, a server answers.
    *
-   * It first sends what was written before; what is written while it is under way is sent over TLS. No read may be
+   * It first sends what was written before, and all that is written until that has left; what is written during the
+   * handshake is sent over TLS. No read may be
    * pending, and nothing may be left in the reader's buffer: bytes that came before TLS must not be taken for safe ones. A
    * read that begins meanwhile waits for the handshake.
    * If the handshake fails or the call is cancelled, the connection is closed.

@@ -1,5 +1,6 @@
 import { createServer, type Socket } from "node:net";
 import type { RawConn } from "../lib/_deno.ts";
+export { bytes, pattern, text } from "../lib/_contract.ts";
 import * as asyncio from "../mod.ts";
 
 export const LOOPBACK = "127.0.0.1";
@@ -7,24 +8,6 @@ export const MIB = 1024 * 1024;
 
 /** A reader and a writer. */
 export type Streams = [asyncio.StreamReader, asyncio.StreamWriter];
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-export function bytes(text: string): Uint8Array<ArrayBuffer> {
-  return encoder.encode(text);
-}
-
-export function text(data: Uint8Array): string {
-  return decoder.decode(data);
-}
-
-/** Bytes in which every position can be told from its neighbours. */
-export function pattern(length: number): Uint8Array<ArrayBuffer> {
-  const data = new Uint8Array(length);
-  for (let i = 0; i < length; i++) data[i] = (i * 31 + (i >> 8) * 17) & 0xff;
-  return data;
-}
 
 /** Comparison of large arrays, which an assertion would print. */
 export function same_bytes(a: Uint8Array, b: Uint8Array): boolean {

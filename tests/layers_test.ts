@@ -2,7 +2,17 @@ import { assertEquals } from "@std/assert";
 
 /** The rooms from the ground up: a file may import, at run time, only from the lines above its own. */
 const LEVELS: readonly (readonly string[])[] = [
-  ["constants", "exceptions", "clocks", "_byte_buffer", "_send_queue", "_context", "_deno", "_deno_thread"],
+  [
+    "constants",
+    "exceptions",
+    "clocks",
+    "_byte_buffer",
+    "_send_queue",
+    "_read_size",
+    "_context",
+    "_deno",
+    "_deno_thread",
+  ],
   ["_scopes", "_stores", "events", "_bytes"],
   ["_scheduler", "_unretrieved", "futures", "coroutines", "structs", "protocols"],
   ["_timers", "_signals", "tasks", "async_with", "_line", "_requests", "trsock", "_tls"],
