@@ -14,11 +14,12 @@ export interface Match {
   readonly end: number;
 }
 
-/** A view keeps its whole array alive, so one that is smaller than this part of it is copied instead. */
+/**
+ * A view keeps its whole array alive. Of a large one, a small part is copied instead; otherwise that would be a waste: in
+ * Deno a new array of any size costs about a microsecond, which is ten views.
+ */
+const LARGE_ARRAY = 64 * 1024;
 const LEAST_SHARE = 1 / 16;
-
-/** The engine keeps arrays up to this size without a separate allocation, so to copy them is cheapest. */
-const CHEAP_SIZE = 64;
 
 const LEAST_CAPACITY = 1024;
 const EMPTY = new Uint8Array(0);
@@ -31,6 +32,9 @@ export class ByteBuffer {
   #shared = false;
   /** The free end is being filled by the system, so the array must stay where it is. */
   #lent = false;
+  /** The view that was searched last, and of which array it is. */
+  #searched: Uint8Array = EMPTY;
+  #searched_array: Uint8Array = EMPTY;
 
   /** How many bytes are waiting. */
   get length(): number {
@@ -66,7 +70,7 @@ export class ByteBuffer {
     const start = this.#start;
     const end = start + count;
     const bytes = this.#bytes;
-    if (count <= CHEAP_SIZE || count < LEAST_SHARE * bytes.length) {
+    if (bytes.length > LARGE_ARRAY && count < LEAST_SHARE * bytes.length) {
       const copy = bytes.slice(start, end);
       this.skip(count);
       return copy;
@@ -79,6 +83,11 @@ export class ByteBuffer {
   /** Copies bytes from the front, which stay. */
   peek(count: number): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(this.#start, this.#start + count);
+  }
+
+  /** A look at bytes at the front, which stay: a view that is not to be kept. */
+  look(count: number): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#start + count);
   }
 
   /** The byte at an offset from the front. */
@@ -117,7 +126,7 @@ export class ByteBuffer {
   /** Frees the array if nothing waits in it. */
   shrink(): void {
     if (this.length > 0 || this.#lent) return;
-    this.#bytes = EMPTY;
+    this.#bytes = this.#searched = this.#searched_array = EMPTY;
     this.#start = this.#end = 0;
     this.#shared = false;
   }
@@ -141,14 +150,24 @@ export class ByteBuffer {
   }
 
   #index_of(separator: Uint8Array, from: number, to: number): number {
-    const bytes = this.#bytes.subarray(this.#start, this.#start + to);
+    const start = this.#start;
+    const bytes = this.#up_to(start + to);
     const first_byte = separator[0];
-    for (let at = bytes.indexOf(first_byte, from); at !== -1; at = bytes.indexOf(first_byte, at + 1)) {
+    for (let at = bytes.indexOf(first_byte, start + from); at !== -1; at = bytes.indexOf(first_byte, at + 1)) {
       let matched = 1;
       while (matched < separator.length && bytes[at + matched] === separator[matched]) matched++;
-      if (matched === separator.length) return at;
+      if (matched === separator.length) return at - start;
     }
     return -1;
+  }
+
+  /** The array up to an offset. Lines that came together are all searched for in one view: to make one takes longer. */
+  #up_to(end: number): Uint8Array {
+    if (this.#searched_array !== this.#bytes || this.#searched.length !== end) {
+      this.#searched_array = this.#bytes;
+      this.#searched = this.#bytes.subarray(0, end);
+    }
+    return this.#searched;
   }
 
   #make_room(size: number, fresh: number): void {
@@ -176,6 +195,7 @@ export class ByteBuffer {
     const moved = new Uint8Array(capacity);
     moved.set(this.#bytes.subarray(this.#start, this.#end), front);
     this.#bytes = moved;
+    this.#searched = this.#searched_array = EMPTY;
     this.#start = front;
     this.#end = front + length;
     this.#shared = false;

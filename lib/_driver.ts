@@ -108,9 +108,7 @@ export class Driver {
         return this.#fail("get_buffer", error);
       }
     } else {
-      const size = this.#read_size.bytes;
-      if (this.#buffer.capacity > 4 * size) this.#buffer.shrink();
-      array = this.#buffer.lend(size / 2, 2 * size);
+      array = this.#read_size.lend(this.#buffer);
     }
     this.#lent = array;
     this.#in_flight = this.#transport._read(array);

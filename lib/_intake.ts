@@ -10,7 +10,7 @@ import type { EventLoop } from "./deno_events.ts";
 import { RuntimeError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
-import { MAX_READ_SIZE, ReadSize } from "./_read_size.ts";
+import { ReadSize } from "./_read_size.ts";
 import { type Answerer, MORE, type Request } from "./_requests.ts";
 import type { Strand } from "./_scopes.ts";
 
@@ -267,11 +267,7 @@ export class Intake implements Answerer {
   #fill(missing: number, most: number = Infinity): void {
     const source = this.#source;
     if (source === null || this.#lent !== null || this.#ended()) return;
-    const buffer = this.#buffer;
-    if (buffer.length === 0 && buffer.capacity > 4 * this.#read_size.bytes) buffer.shrink();
-    const size = Math.max(this.#read_size.bytes, Math.min(missing, MAX_READ_SIZE));
-    // A short free end is not worth a read of its own; a fresh array serves several reads.
-    let lent = buffer.lend(size / 2, 2 * size);
+    let lent = this.#read_size.lend(this.#buffer, missing);
     if (lent.length > most) lent = lent.subarray(0, Math.ceil(most));
     this.#lent = lent;
     this.#reading = source._read(lent);

@@ -91,7 +91,7 @@ export class LineQuery implements RepeatedQuery<Bytes | string> {
   answer(buffer: ByteBuffer, eof: boolean): Bytes | string | null | typeof MORE {
     // The end of a line within the limit is among these bytes.
     const bound = Math.min(buffer.length, this.#limit + 2);
-    const match = buffer.find(LINE_FEED, this.#searched, bound);
+    const match = buffer.find(LINE_FEED.all, this.#searched, bound);
     if (match !== null) {
       const length = without_return(buffer, match.start);
       if (length <= this.#limit) return this.#take_line(buffer, length, match.end);
@@ -102,7 +102,7 @@ export class LineQuery implements RepeatedQuery<Bytes | string> {
     }
     if (this.#overlong === "split") return this.#take_piece(buffer, eof);
     if (this.#overlong === "truncate") return this.#truncate(buffer, eof);
-    const late = buffer.find(LINE_FEED, this.#searched);
+    const late = buffer.find(LINE_FEED.all, this.#searched);
     if (late !== null) throw separator_is_late(without_return(buffer, late.start));
     throw separator_is_missing(eof ? buffer.length : without_return(buffer, buffer.length));
   }
@@ -115,9 +115,16 @@ export class LineQuery implements RepeatedQuery<Bytes | string> {
   }
 
   #take_line(buffer: ByteBuffer, length: number, end: number): Bytes | string {
-    const bytes = buffer.take(this.#keep_ends ? end : length);
-    if (!this.#keep_ends) buffer.skip(end - length);
-    return this.#decoder === null ? bytes : this.#decoder.decode(bytes);
+    const count = this.#keep_ends ? end : length;
+    if (this.#decoder !== null) {
+      // A string needs no bytes of its own, so the buffer's array stays in use.
+      const text = this.#decoder.decode(buffer.look(count));
+      buffer.skip(end);
+      return text;
+    }
+    const bytes = buffer.take(count);
+    buffer.skip(end - count);
+    return bytes;
   }
 
   #take_piece(buffer: ByteBuffer, eof: boolean): Bytes | string | null | typeof MORE {
@@ -131,7 +138,7 @@ export class LineQuery implements RepeatedQuery<Bytes | string> {
 
   /** Drops what comes, until the end of the line does. */
   #truncate(buffer: ByteBuffer, eof: boolean): Bytes | string | typeof MORE {
-    const match = buffer.find(LINE_FEED, this.#searched);
+    const match = buffer.find(LINE_FEED.all, this.#searched);
     if (match === null && !eof) {
       // Two bytes beyond the limit: so that after a cancelled call, too, one sees that the line is too long.
       const kept = Math.min(this.#limit + 2, buffer.length);

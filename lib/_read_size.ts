@@ -1,21 +1,42 @@
 /**
- * How many bytes to ask the system for: little while a connection idles, since a read that waits pins its array, and more
- * while reads fill what they are given.
+ * How many bytes to ask the system for, and into what array: little while a connection idles, since a read that waits pins
+ * its array, and more while reads fill what they are given.
  *
  * @module
  */
 
-/** A read that waits pins an array of twice this size. */
+import type { ByteBuffer } from "./_byte_buffer.ts";
+import type { Bytes } from "./_bytes.ts";
+
 const MIN_READ_SIZE = 2 * 1024;
-/** Bytes that one read of the system is given room for at most. */
-export const MAX_READ_SIZE = 256 * 1024;
+const MAX_READ_SIZE = 64 * 1024;
+/** Bytes that one read of the system is given room for at most, where more are known to be missing. */
+const MAX_KNOWN_READ_SIZE = 256 * 1024;
+
+/** The first array of a connection, which may stay its only one. */
+const FIRST_ARRAY = 2 * MIN_READ_SIZE;
+/** The next ones serve many reads: to make one costs a microsecond, and a quarter of a nanosecond for each of its bytes. */
+const NEXT_ARRAY = 16 * 1024;
 
 export class ReadSize {
-  bytes = MIN_READ_SIZE;
+  #bytes = MIN_READ_SIZE;
+
+  /** The free end of a buffer, for a read; `missing` tells how many bytes are known to be missing. */
+  lend(buffer: ByteBuffer, missing = 0): Bytes {
+    if (buffer.length === 0 && buffer.capacity > Math.max(this.#bytes, NEXT_ARRAY)) buffer.shrink();
+    const size = Math.max(this.#bytes, Math.min(missing, MAX_KNOWN_READ_SIZE));
+    const fresh = Math.max(
+      size,
+      Math.min(missing, 2 * MAX_KNOWN_READ_SIZE),
+      buffer.capacity === 0 ? FIRST_ARRAY : NEXT_ARRAY,
+    );
+    // A short free end is not worth a read of its own.
+    return buffer.lend(size / 2, fresh);
+  }
 
   /** A read brought so many of the bytes that it had room for. */
   adapt(count: number, room: number): void {
-    if (count === room && count >= this.bytes) this.bytes = Math.min(4 * this.bytes, MAX_READ_SIZE);
-    else if (4 * count < this.bytes) this.bytes = Math.max(this.bytes / 2, MIN_READ_SIZE);
+    if (count === room && count >= this.#bytes) this.#bytes = Math.min(4 * this.#bytes, MAX_READ_SIZE);
+    else if (4 * count < this.#bytes) this.#bytes = Math.max(this.#bytes / 2, MIN_READ_SIZE);
   }
 }

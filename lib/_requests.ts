@@ -9,14 +9,23 @@ import type { Bytes } from "./_bytes.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
-import { MAX_READ_SIZE } from "./_read_size.ts";
 import type { Step, Strand } from "./_scopes.ts";
 import { type Layout, read_length, type StructValue } from "./structs.ts";
 
 /** An answer that cannot be given yet. */
 export const MORE: unique symbol = Symbol("more has to come");
 
-export const LINE_FEED: readonly Uint8Array[] = [Uint8Array.of(10)];
+/** What ends a read, and how much of it may stand at the end of what was searched. */
+export interface Separators {
+  readonly all: readonly Uint8Array[];
+  readonly overlap: number;
+}
+
+export function separators_of(all: readonly Uint8Array[]): Separators {
+  return { all, overlap: Math.max(...all.map((each) => each.length)) - 1 };
+}
+
+export const LINE_FEED: Separators = separators_of([Uint8Array.of(10)]);
 
 /** What is asked for. It takes its answer out of the buffer all at once, so that a call that is cancelled took nothing. */
 export interface Query<T> {
@@ -79,8 +88,9 @@ export class ReadAll extends Request<Bytes> {
     return eof ? buffer.take(buffer.length) : MORE;
   }
 
-  override missing(): number {
-    return MAX_READ_SIZE;
+  /** Nobody knows; as much again keeps the reads few. */
+  override missing(buffer: ByteBuffer): number {
+    return buffer.length;
   }
 }
 
@@ -104,12 +114,10 @@ export class ReadExactly extends Request<Bytes> {
 }
 
 export class ReadUntil extends Request<Bytes> {
-  readonly #separators: readonly Uint8Array[];
+  readonly #separators: Separators;
   readonly #limit: number;
   /** Whether the end of the stream ends the last one as well. */
   readonly #eof_ends: boolean;
-  /** How much of a separator may stand at the end of what was searched. */
-  readonly #overlap: number;
   /** What was searched once is not searched again. */
   #searched = 0;
 
@@ -117,7 +125,7 @@ export class ReadUntil extends Request<Bytes> {
     reader: Answerer,
     loop: EventLoop,
     name: string,
-    separators: readonly Uint8Array[],
+    separators: Separators,
     limit: number,
     eof_ends: boolean,
   ) {
@@ -125,16 +133,15 @@ export class ReadUntil extends Request<Bytes> {
     this.#separators = separators;
     this.#limit = limit;
     this.#eof_ends = eof_ends;
-    this.#overlap = separators.reduce((most, each) => Math.max(most, each.length - 1), 0);
   }
 
   answer(buffer: ByteBuffer, eof: boolean): Bytes | typeof MORE {
-    const match = buffer.find(this.#separators, this.#searched);
+    const match = buffer.find(this.#separators.all, this.#searched);
     if (match !== null) {
       if (match.start > this.#limit) throw separator_is_late(match.start);
       return buffer.take(match.end);
     }
-    this.#searched = Math.max(0, buffer.length - this.#overlap);
+    this.#searched = Math.max(0, buffer.length - this.#separators.overlap);
     if (this.#searched > this.#limit) throw separator_is_missing(this.#searched);
     if (!eof) return MORE;
     const rest = buffer.take(buffer.length);
@@ -265,7 +272,7 @@ export class FrameQuery implements RepeatedQuery<Bytes> {
   restart(): void {}
 
   #length(buffer: ByteBuffer): number | null {
-    return buffer.length < this.#size ? null : read_length(buffer.peek(this.#size), this.#little_endian);
+    return buffer.length < this.#size ? null : read_length(buffer.look(this.#size), this.#little_endian);
   }
 }
 
@@ -279,7 +286,11 @@ export class StructQuery implements Query<StructValue[]> {
 
   answer(buffer: ByteBuffer, eof: boolean): StructValue[] | typeof MORE {
     const { size } = this.#layout;
-    if (buffer.length >= size) return this.#layout.unpack(buffer.take(size));
+    if (buffer.length >= size) {
+      const values = this.#layout.unpack(buffer.look(size));
+      buffer.skip(size);
+      return values;
+    }
     if (eof) throw new IncompleteReadError(buffer.take(buffer.length), size);
     return MORE;
   }

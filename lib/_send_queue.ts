@@ -1,28 +1,53 @@
 /**
  * Bytes on their way out. Pure: it knows nothing of connections.
  *
- * Those that the system is sending are in one array, which must not change until all of it has left; those that came
- * since are in another, and leave together when it is their turn.
+ * They are copied into arrays, which the system is given one at a time: one must not change until all of it has left. The
+ * arrays belong to a pool. So a connection with nothing to send holds none, and since most writes leave at once, all
+ * connections take turns with a few arrays that stay in the processor's cache.
  *
  * @module
  */
 
-/** Arrays up to this size are kept for the next bytes. */
-const KEPT_ARRAY_SIZE = 64 * 1024;
-const FIRST_ARRAY_SIZE = 1024;
-const NOTHING = new Uint8Array(0);
+const SMALL_ARRAY = 2 * 1024;
+const LARGE_ARRAY = 64 * 1024;
+
+/** How many arrays of a size the pool keeps. */
+const KEPT_SMALL_ARRAYS = 256;
+const KEPT_LARGE_ARRAYS = 64;
+
+/** Arrays of two sizes that were used and will be again: a new one is allocated and filled with zeros. */
+export class ArrayPool {
+  readonly #small: Uint8Array[] = [];
+  readonly #large: Uint8Array[] = [];
+
+  take(size: number): Uint8Array {
+    if (size <= SMALL_ARRAY) return this.#small.pop() ?? new Uint8Array(SMALL_ARRAY);
+    return this.#large.pop() ?? new Uint8Array(LARGE_ARRAY);
+  }
+
+  give(array: Uint8Array): void {
+    const is_small = array.length === SMALL_ARRAY;
+    const kept = is_small ? this.#small : this.#large;
+    if (kept.length < (is_small ? KEPT_SMALL_ARRAYS : KEPT_LARGE_ARRAYS)) kept.push(array);
+  }
+}
 
 export class SendQueue {
+  readonly #pool: ArrayPool;
   /** How many bytes have not left. */
   size = 0;
-  #waiting: Uint8Array = NOTHING;
-  #waiting_size = 0;
   /** What is being sent, up to `#sending_size`, `#sent` of it already done. */
   #sending: Uint8Array | null = null;
   #sending_size = 0;
   #sent = 0;
-  /** The array of bytes that have left, for the next ones. */
-  #spare: Uint8Array | null = null;
+  /** What waits: full arrays, and behind them one that is not. */
+  readonly #full: Uint8Array[] = [];
+  #last: Uint8Array | null = null;
+  #last_size = 0;
+
+  constructor(pool: ArrayPool) {
+    this.#pool = pool;
+  }
 
   /** Whether the system is at work on it. */
   get is_sending(): boolean {
@@ -31,32 +56,55 @@ export class SendQueue {
 
   /** Whether bytes wait for their turn. */
   get has_waiting(): boolean {
-    return this.#waiting_size > 0;
+    return this.#last !== null || this.#full.length > 0;
   }
 
   /** Copies bytes to the end. */
   append(bytes: Uint8Array): void {
-    const needed = this.#waiting_size + bytes.length;
-    if (needed > this.#waiting.length) {
-      const grown = new Uint8Array(Math.max(needed, 2 * this.#waiting_size, FIRST_ARRAY_SIZE));
-      if (this.#waiting_size > 0) grown.set(this.#waiting.subarray(0, this.#waiting_size));
-      this.#waiting = grown;
-    }
-    this.#waiting.set(bytes, this.#waiting_size);
-    this.#waiting_size = needed;
     this.size += bytes.length;
+    let rest = bytes;
+    for (;;) {
+      const last = this.#make_room(rest.length);
+      const room = last.length - this.#last_size;
+      if (rest.length <= room) {
+        last.set(rest, this.#last_size);
+        this.#last_size += rest.length;
+        return;
+      }
+      last.set(rest.subarray(0, room), this.#last_size);
+      this.#full.push(last);
+      this.#last = null;
+      rest = rest.subarray(room);
+    }
+  }
+
+  /** The array that is not full; a small one is exchanged when more comes than it has room for. */
+  #make_room(size: number): Uint8Array {
+    const last = this.#last;
+    if (last !== null && (last.length > SMALL_ARRAY || this.#last_size + size <= SMALL_ARRAY)) return last;
+    const taken = this.#pool.take(last === null ? size : LARGE_ARRAY);
+    if (last === null) this.#last_size = 0;
+    else {
+      taken.set(last.subarray(0, this.#last_size));
+      this.#pool.give(last);
+    }
+    return this.#last = taken;
   }
 
   /** What is to be sent next; `null` if nothing waits, or the system is at work. */
   begin(): Uint8Array | null {
-    if (this.#sending !== null || this.#waiting_size === 0) return null;
-    this.#sending = this.#waiting;
-    this.#sending_size = this.#waiting_size;
+    if (this.#sending !== null) return null;
+    let array = this.#full.shift() ?? null;
+    if (array !== null) this.#sending_size = array.length;
+    else {
+      if (this.#last === null) return null;
+      array = this.#last;
+      this.#sending_size = this.#last_size;
+      this.#last = null;
+    }
+    this.#sending = array;
     this.#sent = 0;
-    this.#waiting = this.#spare ?? NOTHING;
-    this.#waiting_size = 0;
-    this.#spare = null;
-    return this.#sending.subarray(0, this.#sending_size);
+    return array.subarray(0, this.#sending_size);
   }
 
   /** So many bytes have left: gives the rest of what is being sent, or `null` if that was all. */
@@ -66,16 +114,13 @@ export class SendQueue {
     this.#sent += count;
     if (this.#sent < this.#sending_size) return array.subarray(this.#sent, this.#sending_size);
     this.#sending = null;
-    if (array.length <= KEPT_ARRAY_SIZE) {
-      if (this.#waiting.length === 0) this.#waiting = array;
-      else this.#spare = array;
-    }
+    this.#pool.give(array);
     return null;
   }
 
-  /** Drops everything. */
+  /** Drops everything. What the system is at work on it may still read, so that array is not used again. */
   clear(): void {
-    this.size = this.#waiting_size = 0;
-    this.#sending = null;
+    this.size = this.#full.length = 0;
+    this.#last = this.#sending = null;
   }
 }

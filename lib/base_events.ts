@@ -23,6 +23,7 @@ import {
 import { check_callable, check_number, check_options, RuntimeError, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Scheduler } from "./_scheduler.ts";
+import { ArrayPool } from "./_send_queue.ts";
 import { Scope, type Step, type Strand } from "./_scopes.ts";
 import { SignalHandlers } from "./_signals.ts";
 import { ensure_future, Task, type TaskFactory, type TaskOptions } from "./tasks.ts";
@@ -72,6 +73,12 @@ export abstract class BaseEventLoop {
    * @internal
    */
   readonly _resources: Set<{ _loop_closed(): void }> = new Set();
+  /**
+   * The arrays that its connections send from.
+   *
+   * @internal
+   */
+  readonly _send_arrays: ArrayPool = new ArrayPool();
   /**
    * Where callbacks run: on this loop, in no task.
    *

@@ -23,6 +23,7 @@ import {
   ReadSome,
   ReadUntil,
   type RepeatedQuery,
+  separators_of,
   StructQuery,
 } from "./_requests.ts";
 import { check_frame_options, DEFAULT_FRAME_SIZE, type FrameOptions, Layout, type StructValues } from "./structs.ts";
@@ -244,7 +245,9 @@ export class StreamReader {
       throw new RangeError("Separator should be at least one-byte string");
     }
     const limit = options === undefined ? this.#limit : this.#limit_of(options);
-    return this.#intake.start(new ReadUntil(this.#intake, this.#loop, "readuntil", separators, limit, false));
+    return this.#intake.start(
+      new ReadUntil(this.#intake, this.#loop, "readuntil", separators_of(separators), limit, false),
+    );
   }
 
   /**

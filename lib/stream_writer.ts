@@ -175,7 +175,9 @@ export class StreamWriter {
   /**
    * Waits until it is time to write more.
    *
-   * It first offers all that is buffered to the kernel. If more than the high-water mark (64 KiB) is left, it waits until
+   * It first offers all that is buffered to the kernel. But little of it, while input that came before is still to be read,
+   * leaves with the answers to that: once the code waits or ends. So answers to lines that came together leave together.
+   * If more than the high-water mark (64 KiB) is left, it waits until
    * no more than the low-water mark (16 KiB) is. So to a peer that reads, everything is on its way afterwards; it does not
    * mean that the peer has it.
    *
@@ -184,8 +186,9 @@ export class StreamWriter {
    * @throws {ConnectionResetError} If it was closed.
    */
   drain(): Future<void> {
-    const error = this.#reader?.exception() ?? null;
-    if (error === null) return this.#transport._drain();
+    const reader = this.#reader;
+    const error = reader?.exception() ?? null;
+    if (error === null) return this.#transport._drain(reader !== null && reader.buffered > 0);
     this.#transport._told = true;
     const failed = new Future<void>({ loop: this.#loop });
     failed.set_exception(error);

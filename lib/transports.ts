@@ -23,6 +23,9 @@ import { type ExtraInfo, TransportSocket } from "./trsock.ts";
 
 const RESOLVED = Promise.resolve();
 
+/** With so many bytes queued, a call of the system is worth its price. */
+const OFFERED_AT_ONCE = 16 * 1024;
+
 /**
  * A connection with a write buffer; `writer.transport` is one.
  *
@@ -53,11 +56,12 @@ export class Transport {
   /** The protocol's own end of the connection is under way. */
   #says_goodbye = false;
 
-  readonly #queue: SendQueue = new SendQueue();
+  readonly #queue: SendQueue;
   #high = DEFAULT_HIGH_WATER;
   #low = DEFAULT_HIGH_WATER / 4;
   #paused = false;
   #flush_scheduled = false;
+  #flushes_at_exit = false;
   /** Those who wait until it is time to write more. */
   readonly #drains: Line<void> = new Line<void>({
     ready: () => true,
@@ -125,6 +129,7 @@ export class Transport {
   constructor(loop: EventLoop, conn: RawConn, is_server_side: boolean = false) {
     this.#loop = loop;
     this.#conn = conn;
+    this.#queue = new SendQueue(loop._send_arrays);
     this.#socket = conn.localAddr === null ? null : new TransportSocket(conn.localAddr, conn.remoteAddr);
     this._is_server_side = is_server_side;
     this.#drained = new Future({ loop });
@@ -395,8 +400,28 @@ export class Transport {
     for (const data of list) this.write(data);
   }
 
+  /**
+   * Offers the kernel what is queued at once; but if that is little, and the code has more to read before it waits, then
+   * when it waits or ends. So answers to many lines that came together leave together, in one call of the system, which
+   * costs more than all else about them.
+   */
+  #offer(has_input: boolean): void {
+    const queue = this.#queue;
+    if (!queue.has_waiting || queue.is_sending) return;
+    if (!has_input || this.#paused || queue.size >= OFFERED_AT_ONCE) return this.#flush();
+    // The program may end before.
+    if (!this.#flushes_at_exit) {
+      this.#flushes_at_exit = true;
+      globalThis.addEventListener("unload", this.#flush_step);
+    }
+  }
+
   /** Offers the kernel what is queued, unless it still works on the write before. */
   #flush(): void {
+    if (this.#flushes_at_exit) {
+      this.#flushes_at_exit = false;
+      globalThis.removeEventListener("unload", this.#flush_step);
+    }
     if (this.#state === "held") return;
     const bytes = this.#queue.begin();
     if (bytes !== null) this.#send(bytes);
@@ -405,14 +430,15 @@ export class Transport {
   /**
    * Waits until it is time to write more.
    *
+   * @param has_input Whether bytes that have arrived wait to be read.
    * @internal
    */
-  _drain(): Future<void> {
+  _drain(has_input: boolean = false): Future<void> {
     if (this.#error !== undefined || this.#state === "closed") {
       this._told = true;
       return this.#failed(this.#error ?? new ConnectionResetError("Connection lost"));
     }
-    this.#flush();
+    this.#offer(has_input);
     if (!this.#paused) return this.#drained;
     return new Place(this.#loop, this.#drains);
   }
@@ -600,12 +626,13 @@ export class Transport {
     else this.#flush_scheduled = false;
   };
 
-  readonly #flush_step: Step = {
+  readonly #flush_step: Step & EventListenerObject = {
     _run: () => {
       this.#flush_scheduled = false;
       this.#flush();
       return null;
     },
+    handleEvent: () => this.#flush(),
   };
 
   #append(bytes: Uint8Array): void {

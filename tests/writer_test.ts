@@ -7,6 +7,7 @@ import {
   bytes,
   FakeConn,
   for_turns,
+  LOOPBACK,
   MIB,
   pattern,
   read_all,
@@ -28,10 +29,63 @@ Deno.test("send() writes and drains", async () => {
   const sending = asyncio.create_task(() => writer.send(new Uint8Array(100_000)));
   await for_turns(2);
   assertEquals([conn.writes.length, sending.done()], [1, false]);
-  await conn.take();
+  while (conn.is_writing) await conn.take();
   await sending;
   writer.abort();
   await assertRejects(async () => await writer.send("x"), asyncio.ConnectionResetError, "Connection lost");
+});
+
+Deno.test("drain() sends the answer to the only request at once, and the answers to several that came together in one", async () => {
+  await with_bare_peer(async ([reader, writer], peer) => {
+    const buffer = new Uint8Array(100);
+    await peer.write(bytes("1\n2\n3\n4\n"));
+    const waiting: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      writer.write(await reader.readline());
+      await writer.drain();
+      waiting.push(writer.transport.get_write_buffer_size());
+    }
+    assertEquals(waiting, [2, 4, 6, 0]);
+    assertEquals(await peer.read(buffer), 8);
+  });
+});
+
+Deno.test("drain() with input left to read sends what is written once the code waits for something else", async () => {
+  await with_bare_peer(async ([reader, writer], peer) => {
+    await peer.write(bytes("1\n2\n"));
+    await reader.readline();
+    writer.write("answer");
+    await writer.drain();
+    assertEquals(writer.transport.get_write_buffer_size(), 6);
+    const buffer = new Uint8Array(100);
+    const [count] = await Promise.all([peer.read(buffer), asyncio.sleep(0)]);
+    assertEquals(count, 6);
+    assertEquals(reader.buffered, 2);
+  });
+});
+
+Deno.test("what drain() left for later is sent when the program exits before", async () => {
+  using listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
+  const code = `
+    import * as asyncio from ${JSON.stringify(new URL("../mod.ts", import.meta.url).href)};
+    const [reader, writer] = await asyncio.open_connection("127.0.0.1", ${listener.addr.port});
+    await reader.readline();
+    writer.write("answer");
+    await writer.drain();
+    if (writer.transport.get_write_buffer_size() !== 6) console.log("sent before");
+    Deno.exit(3);
+  `;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-net", "--no-check", `data:text/typescript,${encodeURIComponent(code)}`],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  using peer = await listener.accept();
+  await peer.write(bytes("1\n2\n"));
+  const buffer = new Uint8Array(100);
+  assertEquals(await peer.read(buffer), 6);
+  const { code: status, stdout, stderr } = await child.output();
+  assertEquals([status, text(stdout), text(stderr)], [3, "", ""]);
 });
 
 Deno.test("flush() waits until all has left, where drain() does not", async () => {
