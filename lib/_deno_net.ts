@@ -121,7 +121,7 @@ function listen(host: string, port: number, backlog: number, reuse_port: boolean
   }
   return {
     addr: listener.addr,
-    accept: async () => without_delay(await listener.accept()),
+    accept: () => listener.accept().then(without_delay),
     close: () => listener.close(),
   };
 }

@@ -11,7 +11,7 @@ import { RuntimeError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
 import { ReadSize } from "./_read_size.ts";
-import { type Answerer, MORE, type Request } from "./_requests.ts";
+import { type Answerer, MORE, ReadInto, type Request } from "./_requests.ts";
 import type { Strand } from "./_scopes.ts";
 
 /**
@@ -49,6 +49,8 @@ export class Intake implements Answerer {
   #on_discarded: (() => void) | null = null;
   /** The array that the system is reading into; it outlives a cancelled request, and serves the next. */
   #lent: Bytes | null = null;
+  /** Whose array that is, if it is not the buffer's. */
+  #lender: ReadInto | null = null;
   /** The read of the system that is, or was last, in flight. */
   #reading: Promise<number | null> | null = null;
   #on_read!: (count: number | null) => void;
@@ -161,7 +163,7 @@ export class Intake implements Answerer {
     // A read that begins during the handshake waits for it; it must not take the handshake's bytes.
     this.#source = null;
     if (lent === null || source === null) return null;
-    this.#lent = null;
+    this.#lent = this.#lender = null;
     this.#buffer.abandon();
     this.#listen();
     const early = this.#reading!.then((count) => count === null ? null : lent.slice(0, count), (error) => {
@@ -267,8 +269,28 @@ export class Intake implements Answerer {
   #fill(missing: number, most: number = Infinity): void {
     const source = this.#source;
     if (source === null || this.#lent !== null || this.#ended()) return;
-    let lent = this.#read_size.lend(this.#buffer, missing);
+    const buffer = this.#buffer;
+    const request = this.#request;
+    if (request instanceof ReadInto && buffer.length === 0 && !request.done() && most === Infinity) {
+      request.is_lent = true;
+      this.#lender = request;
+      return this.#read(source, request.array as Bytes);
+    }
+    let lent = this.#read_size.lend(buffer, missing);
     if (lent.length > most) lent = lent.subarray(0, Math.ceil(most));
+    this.#read(source, lent);
+  }
+
+  /** What was read into a caller's array is for that call, unless it was cancelled, or something was put in front. */
+  #take_back(lender: ReadInto, count: number): void {
+    this.#lender = null;
+    lender.is_lent = false;
+    if (count === 0) return;
+    if (lender.done() || this.#buffer.length > 0) this.#buffer.append(lender.array.subarray(0, count));
+    else lender.filled = count;
+  }
+
+  #read(source: ReadSource, lent: Bytes): void {
     this.#lent = lent;
     this.#reading = source._read(lent);
     this.#reading.then(this.#on_read, this.#on_read_error);
@@ -299,11 +321,16 @@ export class Intake implements Answerer {
       return this.#tell_end();
     }
     const buffer = this.#buffer;
-    buffer.commit(lent, count ?? 0);
+    const lender = this.#lender;
+    if (lender === null) {
+      buffer.commit(lent, count ?? 0);
+      if (count !== null) this.#read_size.adapt(count, lent.length);
+    } else {
+      this.#take_back(lender, count ?? 0);
+    }
     this.received += count ?? 0;
     if (this.#discards) buffer.skip(buffer.length);
     if (count === null) this.#eof = true;
-    else this.#read_size.adapt(count, lent.length);
     if (this.#ended()) return this.#tell_end();
     this.#go_on();
     if (this.#discards) this.#fill(0);

@@ -8,27 +8,30 @@
 import type { ByteBuffer } from "./_byte_buffer.ts";
 import type { Bytes } from "./_bytes.ts";
 
-const MIN_READ_SIZE = 2 * 1024;
+const MIN_READ_SIZE = 1024;
 const MAX_READ_SIZE = 64 * 1024;
 /** Bytes that one read of the system is given room for at most, where more are known to be missing. */
 const MAX_KNOWN_READ_SIZE = 256 * 1024;
 
-/** The first array of a connection, which may stay its only one. */
-const FIRST_ARRAY = 2 * MIN_READ_SIZE;
-/** The next ones serve many reads: to make one costs a microsecond, and a quarter of a nanosecond for each of its bytes. */
-const NEXT_ARRAY = 16 * 1024;
+/**
+ * The first array of a connection is small, since it may stay its only one. The next ones are larger, and serve many reads:
+ * to make one costs a microsecond, and a quarter of a nanosecond for each of its bytes.
+ */
+const FIRST_ARRAY = MIN_READ_SIZE;
+const GROWTH = 4;
+const LARGEST_SHARED_ARRAY = 16 * 1024;
 
 export class ReadSize {
   #bytes = MIN_READ_SIZE;
 
   /** The free end of a buffer, for a read; `missing` tells how many bytes are known to be missing. */
   lend(buffer: ByteBuffer, missing = 0): Bytes {
-    if (buffer.length === 0 && buffer.capacity > Math.max(this.#bytes, NEXT_ARRAY)) buffer.shrink();
+    if (buffer.length === 0 && buffer.capacity > Math.max(this.#bytes, LARGEST_SHARED_ARRAY)) buffer.shrink();
     const size = Math.max(this.#bytes, Math.min(missing, MAX_KNOWN_READ_SIZE));
     const fresh = Math.max(
       size,
       Math.min(missing, 2 * MAX_KNOWN_READ_SIZE),
-      buffer.capacity === 0 ? FIRST_ARRAY : NEXT_ARRAY,
+      Math.min(GROWTH * buffer.capacity || FIRST_ARRAY, LARGEST_SHARED_ARRAY),
     );
     // A short free end is not worth a read of its own.
     return buffer.lend(size / 2, fresh);

@@ -38,6 +38,8 @@ export interface Query<T> {
 /** Who answers requests. */
 export interface Answerer {
   _serve(request: Request<unknown>): Strand | null;
+  /** Puts in front again what was not for anybody. */
+  unread(bytes: Uint8Array): void;
 }
 
 /**
@@ -45,14 +47,14 @@ export interface Answerer {
  * takes it out of the buffer; its waiter goes on in the same step. So a read that is cancelled has taken nothing.
  */
 export abstract class Request<T> extends Future<T> implements Step, Query<T> {
-  readonly #reader: Answerer;
+  readonly _answerer: Answerer;
   readonly name: string;
   /** The step that will look is on its way. */
   woken = false;
 
   constructor(reader: Answerer, loop: EventLoop, name: string) {
     super({ loop });
-    this.#reader = reader;
+    this._answerer = reader;
     this.name = name;
   }
 
@@ -66,7 +68,7 @@ export abstract class Request<T> extends Future<T> implements Step, Query<T> {
   restart(): void {}
 
   _run(): Strand | null {
-    return this.#reader._serve(this);
+    return this._answerer._serve(this);
   }
 }
 
@@ -80,6 +82,36 @@ export class ReadSome extends Request<Bytes> {
 
   answer(buffer: ByteBuffer, eof: boolean): Bytes | typeof MORE {
     return buffer.length > 0 || eof ? buffer.take(Math.min(this.#most, buffer.length)) : MORE;
+  }
+}
+
+/** Fills an array of the caller's; the system does so itself, where nothing is buffered. */
+export class ReadInto extends Request<number> {
+  readonly array: Uint8Array;
+  /** The system reads into the array: until that ends, nothing else may. */
+  is_lent = false;
+  /** How many bytes the system has put there. */
+  filled: number | null = null;
+
+  constructor(reader: Answerer, loop: EventLoop, array: Uint8Array) {
+    super(reader, loop, "readinto");
+    this.array = array;
+  }
+
+  override cancel(message?: string): boolean {
+    if (!super.cancel(message)) return false;
+    if (this.filled !== null) this._answerer.unread(this.array.subarray(0, this.filled));
+    return true;
+  }
+
+  answer(buffer: ByteBuffer, eof: boolean): number | typeof MORE {
+    if (this.is_lent) return MORE;
+    if (this.filled !== null) return this.filled;
+    if (buffer.length === 0) return eof ? 0 : MORE;
+    const count = Math.min(this.array.length, buffer.length);
+    this.array.set(buffer.look(count));
+    buffer.skip(count);
+    return count;
   }
 }
 

@@ -23,6 +23,11 @@ import { type ExtraInfo, TransportSocket } from "./trsock.ts";
 
 const RESOLVED = Promise.resolve();
 
+/** Those who wait for what will come once, for all of them. */
+function line_of(take: () => void): Line<void> {
+  return new Line<void>({ ready: () => true, take, left: () => {} });
+}
+
 /** With so many bytes queued, a call of the system is worth its price. */
 const OFFERED_AT_ONCE = 16 * 1024;
 
@@ -63,11 +68,7 @@ export class Transport {
   #flush_scheduled = false;
   #flushes_at_exit = false;
   /** Those who wait until it is time to write more. */
-  readonly #drains: Line<void> = new Line<void>({
-    ready: () => true,
-    take: () => this.#check_drained(),
-    left: () => {},
-  });
+  #drains: Line<void> | null = null;
   #drain_error: unknown = undefined;
   /**
    * Whether a call has thrown what broke the connection, or what will pass for it.
@@ -94,13 +95,7 @@ export class Transport {
   /** Ends a close that takes too long. */
   #close_timer: TimerHandle | null = null;
   /** Those who wait until the connection is freed. */
-  readonly #closings: Line<void> = new Line<void>({
-    ready: () => true,
-    take: () => {
-      if (this.#lost_bytes) throw this.#error;
-    },
-    left: () => {},
-  });
+  #closings: Line<void> | null = null;
 
   /**
    * Called once when the connection is freed.
@@ -358,7 +353,7 @@ export class Transport {
    * @internal
    */
   get _end_is_awaited(): boolean {
-    return this.#state === "open" && this.#closings.length > 0;
+    return this.#state === "open" && this.#closings !== null && this.#closings.length > 0;
   }
 
   // Writing
@@ -440,6 +435,7 @@ export class Transport {
     }
     this.#offer(has_input);
     if (!this.#paused) return this.#drained;
+    this.#drains ??= line_of(() => this.#check_drained());
     return new Place(this.#loop, this.#drains);
   }
 
@@ -453,11 +449,7 @@ export class Transport {
   flush(): Future<void> {
     if (this.#error !== undefined || this.#state === "closed" || this.#queue.size === 0) return this._drain();
     this.#flush();
-    this.#flushes ??= new Line<void>({
-      ready: () => true,
-      take: () => this.#check_drained(),
-      left: () => {},
-    });
+    this.#flushes ??= line_of(() => this.#check_drained());
     return new Place(this.#loop, this.#flushes);
   }
 
@@ -567,8 +559,11 @@ export class Transport {
    * @internal
    */
   _wait_closed(): Future<void> {
-    if (this.#state !== "closed") return new Place(this.#loop, this.#closings);
-    return this.#lost_bytes ? this.#failed(this.#error) : this.#drained;
+    if (this.#state === "closed") return this.#lost_bytes ? this.#failed(this.#error) : this.#drained;
+    this.#closings ??= line_of(() => {
+      if (this.#lost_bytes) throw this.#error;
+    });
+    return new Place(this.#loop, this.#closings);
   }
 
   // TLS
@@ -663,7 +658,7 @@ export class Transport {
     else this.#flush();
     if (this.#paused && this.#queue.size <= this.#low) this.#loop._deliver(this.#resume_step, undefined);
     if (this.#queue.size > 0) return;
-    if (this.#flushes !== null) this.#flushes.wake_all();
+    this.#flushes?.wake_all();
     if (this.#eof === "asked" || this.#state === "closing") this.#go_on();
   };
 
@@ -676,7 +671,7 @@ export class Transport {
     this.#error = error;
     this.#lost_bytes = true;
     this.#queue.clear();
-    this.#fail_drains(error);
+    this.#fail_drains();
     // The peer may have sent something before it went, so the reading side lives on until the user closes.
     if (this.#state === "closing" || this.#driver !== null) this.#free();
   };
@@ -698,12 +693,15 @@ export class Transport {
   #resume(): void {
     const was_paused = this.#paused;
     this.#paused = false;
-    this.#drains.wake_all();
+    this.#drains?.wake_all();
     if (was_paused && this.#state !== "closed") this.#driver?.resume_writing();
   }
 
-  #fail_drains(error: unknown): void {
-    this.#drain_error = error;
+  /** Whoever waits to write more hears why that will never be. */
+  #fail_drains(): void {
+    const waits = (this.#drains?.length ?? 0) + (this.#flushes?.length ?? 0) > 0;
+    // To make an error takes longer than all else at the end of a connection.
+    if (waits) this.#drain_error = this.#error ?? new ConnectionResetError("Connection lost");
     this.#resume();
     this.#flushes?.wake_all();
   }
@@ -735,8 +733,8 @@ export class Transport {
 
   readonly #end_step: Step = {
     _run: () => {
-      this.#fail_drains(this.#error ?? new ConnectionResetError("Connection lost"));
-      this.#closings.wake_all();
+      this.#fail_drains();
+      this.#closings?.wake_all();
       this.#driver?.lost(this.#error ?? null);
       this._on_closed?.();
       this._on_closed = null;

@@ -260,6 +260,7 @@ const READS: readonly [
 ][] = [
   ["read()", LINES, (reader) => reader.read(), same],
   ["read(5)", LINES, (reader) => reader.read(5), same],
+  ["readinto()", LINES, read_into, same],
   ["readline()", LINES, (reader) => reader.readline(), same],
   ["readexactly()", LINES, (reader) => reader.readexactly(8), same],
   ["readuntil()", LINES, (reader) => reader.readuntil("nd\n"), same],
@@ -280,6 +281,11 @@ const READS: readonly [
   ["peek()", LINES, (reader) => reader.peek(8, { at_least: 8 }), () => new Uint8Array(0)],
   ["wait_eof()", LINES, (reader) => reader.wait_eof(), () => new Uint8Array(0)],
 ];
+
+async function read_into(reader: asyncio.StreamReader): Promise<Uint8Array> {
+  const array = new Uint8Array(8);
+  return array.subarray(0, await reader.readinto(array));
+}
 
 function same(result: unknown): Uint8Array {
   return result as Uint8Array;

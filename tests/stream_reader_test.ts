@@ -1,7 +1,18 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import { assert_linear, collect_reports, error_of } from "./_helpers.ts";
-import { bytes, for_turns, MIB, pattern, same_bytes, text, until, with_node_peer, with_pair } from "./_streams.ts";
+import {
+  bytes,
+  for_turns,
+  MIB,
+  pattern,
+  same_bytes,
+  text,
+  until,
+  with_bare_peer,
+  with_node_peer,
+  with_pair,
+} from "./_streams.ts";
 
 function fed(...chunks: string[]): asyncio.StreamReader {
   const reader = new asyncio.StreamReader();
@@ -810,4 +821,67 @@ Deno.test("StreamReader.unread() in turn with reads and new data costs the same 
     }
     assertEquals(reader.buffered, size);
   }, MIB / 2);
+});
+
+Deno.test("StreamReader.readinto() fills the caller's array, from the buffer or straight from the connection", async () => {
+  await with_bare_peer(async ([reader], peer) => {
+    const array = new Uint8Array(10);
+    await peer.write(bytes("hello, world"));
+    await reader.peek(1);
+    assertEquals(await reader.readinto(array), 10);
+    assertEquals(text(array), "hello, wor");
+    assertEquals(await reader.readinto(array), 2);
+    assertEquals(text(array), "ldllo, wor");
+
+    const waiting = reader.readinto(array.subarray(5));
+    await peer.write(bytes("abc"));
+    assertEquals(await waiting, 3);
+    assertEquals(text(array), "ldlloabcor");
+    assertEquals(reader.buffered, 0);
+
+    await peer.closeWrite();
+    assertEquals(await reader.readinto(array), 0);
+    assertEquals(await reader.readinto(array), 0);
+    assertEquals(reader.at_eof(), true);
+  });
+});
+
+Deno.test("StreamReader.readinto() that is cancelled leaves what comes to the next read", async () => {
+  await with_bare_peer(async ([reader], peer) => {
+    const first = reader.readinto(new Uint8Array(4));
+    first.cancel();
+    await assertRejects(async () => await first, asyncio.CancelledError);
+    await peer.write(bytes("one\ntwo\n"));
+    assertEquals(text(await reader.readline()), "one\n");
+    assertEquals(text(await reader.readline()), "two\n");
+    const second = reader.readinto(new Uint8Array(4));
+    second.cancel();
+    await peer.write(bytes("three"));
+    const array = new Uint8Array(9);
+    assertEquals(await reader.readinto(array), 4);
+    assertEquals(text(array.subarray(0, 4)), "thre");
+  });
+});
+
+Deno.test("StreamReader.readinto() gives what was put in front of what the system was reading, first", async () => {
+  await with_bare_peer(async ([reader], peer) => {
+    const array = new Uint8Array(100);
+    const waiting = reader.readinto(array);
+    reader.unread("before ");
+    await peer.write(bytes("after"));
+    assertEquals(text(array.subarray(0, await waiting)), "before after");
+  });
+});
+
+Deno.test("StreamReader.readinto() refuses what is no array, and reads nothing into an empty one", async () => {
+  const reader = new asyncio.StreamReader();
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => reader.readinto("x" as any), TypeError, '"array" must be a Uint8Array, got "x"');
+  assertEquals(await reader.readinto(new Uint8Array(0)), 0);
+  reader.feed_data("ab");
+  const array = new Uint8Array(1);
+  assertEquals([await reader.readinto(array), text(array)], [1, "a"]);
+  reader.set_exception(new Error("broken"));
+  assertEquals([await reader.readinto(array), text(array)], [1, "b"]);
+  await assertRejects(async () => await reader.readinto(array), Error, "broken");
 });
