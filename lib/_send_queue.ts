@@ -8,27 +8,24 @@
  * @module
  */
 
-const SMALL_ARRAY = 2 * 1024;
-const LARGE_ARRAY = 64 * 1024;
+/** Sizes of arrays, and how many of each the pool keeps. The largest is as much as the system is given at a time. */
+const SIZES: readonly (readonly [size: number, kept: number])[] = [[2 * 1024, 256], [16 * 1024, 64], [256 * 1024, 16]];
+const LARGEST = SIZES.at(-1)![0];
 
-/** How many arrays of a size the pool keeps. */
-const KEPT_SMALL_ARRAYS = 256;
-const KEPT_LARGE_ARRAYS = 64;
-
-/** Arrays of two sizes that were used and will be again: a new one is allocated and filled with zeros. */
+/** Arrays of some sizes that were used and will be again: a new one is allocated and filled with zeros. */
 export class ArrayPool {
-  readonly #small: Uint8Array[] = [];
-  readonly #large: Uint8Array[] = [];
+  readonly #arrays: readonly Uint8Array[][] = SIZES.map(() => []);
 
+  /** An array with room for so many bytes, or one of the largest. */
   take(size: number): Uint8Array {
-    if (size <= SMALL_ARRAY) return this.#small.pop() ?? new Uint8Array(SMALL_ARRAY);
-    return this.#large.pop() ?? new Uint8Array(LARGE_ARRAY);
+    let kind = 0;
+    while (kind < SIZES.length - 1 && SIZES[kind][0] < size) kind++;
+    return this.#arrays[kind].pop() ?? new Uint8Array(SIZES[kind][0]);
   }
 
   give(array: Uint8Array): void {
-    const is_small = array.length === SMALL_ARRAY;
-    const kept = is_small ? this.#small : this.#large;
-    if (kept.length < (is_small ? KEPT_SMALL_ARRAYS : KEPT_LARGE_ARRAYS)) kept.push(array);
+    const kind = SIZES.findIndex(([size]) => size === array.length);
+    if (this.#arrays[kind].length < SIZES[kind][1]) this.#arrays[kind].push(array);
   }
 }
 
@@ -78,13 +75,14 @@ export class SendQueue {
     }
   }
 
-  /** The array that is not full; a small one is exchanged when more comes than it has room for. */
+  /** The array that is not full; it is exchanged for a larger one when more comes than it has room for. */
   #make_room(size: number): Uint8Array {
     const last = this.#last;
-    if (last !== null && (last.length > SMALL_ARRAY || this.#last_size + size <= SMALL_ARRAY)) return last;
-    const taken = this.#pool.take(last === null ? size : LARGE_ARRAY);
     if (last === null) this.#last_size = 0;
-    else {
+    const needed = this.#last_size + size;
+    if (last !== null && (last.length === LARGEST || needed <= last.length)) return last;
+    const taken = this.#pool.take(needed);
+    if (last !== null) {
       taken.set(last.subarray(0, this.#last_size));
       this.#pool.give(last);
     }

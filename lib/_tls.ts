@@ -15,6 +15,8 @@
 
 import type { Duplex } from "node:stream";
 import type { PeerCertificate, SecureContext, SecureContextOptions, TLSSocket } from "node:tls";
+import { ByteBuffer } from "./_byte_buffer.ts";
+import type { Bytes } from "./_bytes.ts";
 import {
   type Address,
   InterruptedError,
@@ -25,6 +27,7 @@ import {
   UnexpectedEof,
 } from "./_deno.ts";
 import { shown } from "./exceptions.ts";
+import { ReadSize } from "./_read_size.ts";
 
 /**
  * TLS on the side that connects. The names are those of `Deno.connectTls()`.
@@ -196,10 +199,6 @@ export async function secure(
   }
 }
 
-/** Bytes per read of the connection under TLS; a read that waits pins an array of this size. */
-const MIN_READ_SIZE = 4 * 1024;
-const MAX_READ_SIZE = 64 * 1024;
-
 /** Bytes that are encrypted at a time: more would hold up the loop, and be in memory twice. */
 const MAX_WRITE_SIZE = 256 * 1024;
 
@@ -226,7 +225,10 @@ class TlsConn implements RawConn {
   #state: "handshake" | "open" | "closed" = "handshake";
 
   #early: Promise<Uint8Array | null> | null;
-  #read_buffer: Uint8Array = new Uint8Array(MIN_READ_SIZE);
+  /** What `node:tls` is given are views of it: it keeps them until it has come to them. */
+  readonly #buffer = new ByteBuffer();
+  readonly #read_size = new ReadSize();
+  #lent: Bytes | null = null;
   /** `node:tls` asked for more; a read of the connection is under way. */
   #hungry = false;
   #reading = false;
@@ -415,19 +417,18 @@ class TlsConn implements RawConn {
     const early = this.#early;
     this.#early = null;
     if (early !== null) early.then(this.#on_bytes, this.#on_read_error);
-    else this.#conn.read(this.#read_buffer).then(this.#on_read, this.#on_read_error);
+    else {
+      this.#lent = this.#read_size.lend(this.#buffer);
+      this.#conn.read(this.#lent).then(this.#on_read, this.#on_read_error);
+    }
   }
 
   readonly #on_read = (count: number | null): void => {
+    const lent = this.#lent!;
+    this.#buffer.commit(lent, count ?? 0);
     if (count === null) return this.#on_bytes(null);
-    const buffer = this.#read_buffer;
-    // node:tls keeps what it is given until it has come to it.
-    const bytes = buffer.slice(0, count);
-    if (count === buffer.length && count < MAX_READ_SIZE) this.#read_buffer = new Uint8Array(4 * count);
-    else if (8 * count < buffer.length && buffer.length > MIN_READ_SIZE) {
-      this.#read_buffer = new Uint8Array(buffer.length / 4);
-    }
-    this.#on_bytes(bytes);
+    this.#read_size.adapt(count, lent.length);
+    this.#on_bytes(this.#buffer.take(count));
   };
 
   readonly #on_bytes = (bytes: Uint8Array | null): void => {
