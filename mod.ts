@@ -36,6 +36,7 @@
 export { async_with, type AsyncContextManager } from "./lib/async_with.ts";
 export { Barrier } from "./lib/barriers.ts";
 export type { BaseEventLoop, EventLoopOptions } from "./lib/base_events.ts";
+export { SubprocessTransport } from "./lib/base_subprocess.ts";
 export {
   CancelScope,
   type CancelScopeOptions,
@@ -51,6 +52,7 @@ export {
   type Address,
   type AddressFamily,
   BrokenPipeError,
+  type ChildProcess,
   ConnectionAbortedError,
   ConnectionRefusedError,
   ConnectionResetError,
@@ -114,7 +116,7 @@ export {
   type MemoryObjectStreamStatistics,
   type MemoryStreamOptions,
 } from "./lib/memory_streams.ts";
-export { BaseProtocol, BufferedProtocol, Protocol } from "./lib/protocols.ts";
+export { BaseProtocol, BufferedProtocol, Protocol, SubprocessProtocol } from "./lib/protocols.ts";
 export { run, Runner, type RunOptions } from "./lib/runners.ts";
 export { BoundedSemaphore, Semaphore } from "./lib/semaphores.ts";
 export { type ClientConnectedCallback, Server, type ShutdownOptions } from "./lib/servers.ts";
@@ -161,6 +163,7 @@ export {
   type ProcessShutdownOptions,
   type SubprocessOptions,
 } from "./lib/subprocess.ts";
+export type { SubprocessProtocolOptions } from "./lib/_subprocess_options.ts";
 export { TaskGroup, type TaskStatus } from "./lib/taskgroups.ts";
 export {
   all_tasks,

@@ -74,6 +74,11 @@ export interface Network {
 export type Signal = Deno.Signal;
 
 /**
+ * A program that runs beside this one, as Deno has it.
+ */
+export type ChildProcess = Deno.ChildProcess;
+
+/**
  * What a program's standard stream is: a pipe to this process, this process's own, nothing, or an open file.
  *
  * @internal
@@ -108,6 +113,8 @@ export interface SpawnPlan {
  */
 export interface RawProcess {
   readonly pid: number;
+  /** Deno's own object; whoever spawned it has its streams. */
+  readonly child: ChildProcess;
   /** To be closed by whoever spawned it, as are the other two. */
   readonly stdin: RawConn | null;
   readonly stdout: ReadableStream<Uint8Array> | null;

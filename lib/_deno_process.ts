@@ -205,7 +205,7 @@ async function start_merged(
 }
 
 class Child implements RawProcess {
-  readonly #child: Deno.ChildProcess;
+  readonly child: Deno.ChildProcess;
   readonly pid: number;
   readonly stdin: RawConn | null;
   readonly stdout: ReadableStream<Uint8Array> | null;
@@ -214,7 +214,7 @@ class Child implements RawProcess {
   #has_ended = false;
 
   constructor(child: Deno.ChildProcess, plan: SpawnPlan) {
-    this.#child = child;
+    this.child = child;
     this.pid = child.pid;
     this.stdin = plan.stdin === "piped" ? new InputPipe(child.stdin) : null;
     this.stdout = plan.stdout === "piped" ? child.stdout : null;
@@ -232,7 +232,7 @@ class Child implements RawProcess {
   kill(signal: Signal): void {
     if (this.#has_ended) return;
     try {
-      this.#child.kill(signal);
+      this.child.kill(signal);
     } catch (error) {
       // It has ended, and this process has not heard of it yet.
       if (error instanceof Deno.errors.NotFound) return;

@@ -15,11 +15,15 @@ export class Driver {
   readonly #loop: EventLoop;
   readonly #transport: Transport;
   #protocol: BaseProtocol;
+  /** Whether this is a pipe that is only written to. */
+  #writes_only = false;
   /** Whether bytes are asked for; `ended` when none will come any more. */
   #reading: "yes" | "paused" | "ended" = "yes";
   readonly #buffer = new ByteBuffer();
   /** The array that the system is reading into. */
   #lent: Uint8Array<ArrayBuffer> | null = null;
+  /** Whose array that is; `null` if it is the driver's own. */
+  #lender: BufferedProtocol | null = null;
   #in_flight: Promise<number | null> | null = null;
   /** What was read while reading was paused: a count, or `null` for the end. */
   #held: number | null | undefined = undefined;
@@ -36,7 +40,10 @@ export class Driver {
 
   /** Tells the protocol of its connection, and begins to read if there is anything to. */
   start(reads: boolean): void {
-    if (!reads) this.#reading = "ended";
+    if (!reads) {
+      this.#writes_only = true;
+      this.#reading = "ended";
+    }
     this.#call("connection_made", () => this.#protocol.connection_made(this.#transport));
     this.fill();
   }
@@ -48,6 +55,10 @@ export class Driver {
   set protocol(protocol: BaseProtocol) {
     this.#protocol = protocol;
     this.fill();
+  }
+
+  get writes_only(): boolean {
+    return this.#writes_only;
   }
 
   get is_reading(): boolean {
@@ -103,11 +114,13 @@ export class Driver {
     if (protocol instanceof BufferedProtocol) {
       try {
         array = protocol.get_buffer(-1);
-        if (array.length === 0) throw new RuntimeError("get_buffer() returned an empty buffer");
+        check_room(array);
       } catch (error) {
         return this.#fail("get_buffer", error);
       }
+      this.#lender = protocol;
     } else {
+      this.#lender = null;
       array = this.#read_size.lend(this.#buffer);
     }
     this.#lent = array;
@@ -133,21 +146,23 @@ export class Driver {
 
   #dispatch(count: number | null): void {
     const lent = this.#lent!;
+    const lender = this.#lender;
     this.#lent = this.#in_flight = null;
     const protocol = this.#protocol;
-    const is_buffered = protocol instanceof BufferedProtocol;
     let bytes: Uint8Array<ArrayBuffer> | null = null;
-    if (!is_buffered) {
+    if (lender === null) {
       this.#buffer.commit(lent, count ?? 0);
       bytes = this.#buffer.take(count ?? 0);
-    }
+    } else if (lender !== protocol) bytes = lent.slice(0, count ?? 0);
     // As in asyncio, what comes after close() is dropped.
     if (this.#transport.is_closing()) return;
     if (count === null) return this.#end();
-    if (!is_buffered) this.#read_size.adapt(count, lent.length);
+    if (lender === null) this.#read_size.adapt(count, lent.length);
+    const is_buffered = protocol instanceof BufferedProtocol;
     try {
-      if (is_buffered) protocol.buffer_updated(count);
-      else (protocol as Protocol).data_received(bytes!);
+      if (!is_buffered) (protocol as Protocol).data_received(bytes!);
+      else if (bytes === null) protocol.buffer_updated(count);
+      else feed(protocol, bytes);
     } catch (error) {
       return this.#fail(is_buffered ? "buffer_updated" : "data_received", error);
     }
@@ -188,5 +203,21 @@ export class Driver {
       transport: this.#transport,
       protocol: this.#protocol,
     });
+  }
+}
+
+function check_room(array: Uint8Array): void {
+  if (array.length === 0) throw new RuntimeError("get_buffer() returned an empty buffer");
+}
+
+/** Copies into a protocol's buffer what was read for the one before it. */
+function feed(protocol: BufferedProtocol, bytes: Uint8Array): void {
+  for (let start = 0; start < bytes.length;) {
+    const array = protocol.get_buffer(bytes.length - start);
+    check_room(array);
+    const part = bytes.subarray(start, start + array.length);
+    array.set(part);
+    start += part.length;
+    protocol.buffer_updated(part.length);
   }
 }

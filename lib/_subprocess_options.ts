@@ -107,6 +107,31 @@ export interface SubprocessOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Options of `EventLoop.subprocess_exec()` and `subprocess_shell()`: all streams are pipes unless something else is said.
+ */
+export interface SubprocessProtocolOptions extends Omit<SubprocessOptions, "limit" | "stdin" | "stdout" | "stderr"> {
+  /**
+   * Standard input: `PIPE`, `DEVNULL`, `null` for this process's own, or an open file's descriptor, which stays open here.
+   *
+   * @default PIPE
+   */
+  readonly stdin?: number | null;
+  /**
+   * Standard output, as `stdin`.
+   *
+   * @default PIPE
+   */
+  readonly stdout?: number | null;
+  /**
+   * Standard error, as `stdin`; or `STDOUT` for what standard output is, so that both come in the order in which they were
+   * written.
+   *
+   * @default PIPE
+   */
+  readonly stderr?: number | null;
+}
+
 /** What `asyncio` refuses, for which function, and in which words. */
 const REFUSED: readonly (readonly [option: string, accepted: (value: unknown) => boolean, message: string])[] = [
   ["universal_newlines", (value) => !value, "universal_newlines must be False"],
@@ -120,7 +145,6 @@ const KNOWN: readonly string[] = [
   "stdin",
   "stdout",
   "stderr",
-  "limit",
   "cwd",
   "env",
   "uid",
@@ -136,21 +160,39 @@ export interface SubprocessPlan {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Takes the options from the end of the arguments. */
-export function split_arguments(args: readonly unknown[]): [args: readonly string[], options: SubprocessOptions] {
+/** Checks a program and its arguments, and takes the options from the end of these. */
+export function split_arguments(
+  program: unknown,
+  args: readonly unknown[],
+): [command: SpawnPlan["command"], options: SubprocessOptions] {
+  if (typeof program !== "string" && !(program instanceof URL)) {
+    throw new TypeError(`"program" must be a string or a URL, got ${shown(program)}`);
+  }
   const last = args.at(-1);
   const has_options = typeof last === "object" && last !== null;
   const texts = has_options ? args.slice(0, -1) : args;
   for (const each of texts) {
     if (typeof each !== "string") throw new TypeError(`An argument of a program must be a string, got ${shown(each)}`);
   }
-  return [texts as readonly string[], has_options ? last as SubprocessOptions : {}];
+  return [{ program, args: texts as readonly string[] }, has_options ? last as SubprocessOptions : {}];
 }
 
-/** Checks the options. */
-export function check_subprocess(command: SpawnPlan["command"], options: SubprocessOptions): SubprocessPlan {
+/** Checks the text of a shell's command. */
+export function check_shell(cmd: unknown): SpawnPlan["command"] {
+  if (typeof cmd !== "string") throw new TypeError(`cmd must be a string, got ${shown(cmd)}`);
+  return { shell: cmd };
+}
+
+/** Checks the options: those for a process with streams, or those for a protocol, where what is left out is a pipe. */
+export function check_subprocess(
+  command: SpawnPlan["command"],
+  options: SubprocessOptions,
+  style: "streams" | "protocol" = "streams",
+): SubprocessPlan {
   check_refused(options, "shell" in command);
-  check_options(options, [...KNOWN, "shell", ...REFUSED.map(([name]) => name)]);
+  const more = style === "streams" ? ["limit"] : [];
+  check_options(options, [...KNOWN, ...more, "shell", ...REFUSED.map(([name]) => name)]);
+  const fallback = style === "streams" ? null : PIPE;
   const { limit = DEFAULT_LIMIT, uid, gid, start_new_session = false, signal } = options;
   check_limit("limit", limit);
   if (uid !== undefined) check_size("uid", uid);
@@ -161,9 +203,9 @@ export function check_subprocess(command: SpawnPlan["command"], options: Subproc
   }
   const spawn: SpawnPlan = {
     command,
-    stdin: check_stdio("stdin", options.stdin),
-    stdout: check_stdio("stdout", options.stdout),
-    stderr: options.stderr === STDOUT ? "stdout" : check_stdio("stderr", options.stderr),
+    stdin: check_stdio("stdin", options.stdin, fallback),
+    stdout: check_stdio("stdout", options.stdout, fallback),
+    stderr: options.stderr === STDOUT ? "stdout" : check_stdio("stderr", options.stderr, fallback),
     cwd: check_cwd(options.cwd),
     env: check_env(options.env),
     uid,
@@ -184,8 +226,9 @@ function check_refused(options: unknown, shell: boolean): void {
   }
 }
 
-function check_stdio(name: string, value: number | null | undefined): RawStdio {
-  if (value === null || value === undefined) return "inherit";
+function check_stdio(name: string, value: number | null | undefined, fallback: number | null): RawStdio {
+  value = value === undefined ? fallback : value;
+  if (value === null) return "inherit";
   if (value === PIPE) return "piped";
   if (value === DEVNULL) return "null";
   if (value === STDOUT) throw new RangeError(`"${name}" cannot be STDOUT: only "stderr" can`);

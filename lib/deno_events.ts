@@ -5,6 +5,7 @@
  */
 
 import { BaseEventLoop, type EventLoopOptions } from "./base_events.ts";
+import { start_driven, type SubprocessTransport } from "./base_subprocess.ts";
 import { set_loop_factory } from "./_context.ts";
 import type { Network, RawConn } from "./_deno.ts";
 import { SYSTEM_NETWORK } from "./_deno_net.ts";
@@ -17,7 +18,7 @@ import {
   shown,
 } from "./exceptions.ts";
 import { Call, type Future } from "./futures.ts";
-import { type BaseProtocol, check_protocol } from "./protocols.ts";
+import { type BaseProtocol, check_protocol, type SubprocessProtocol } from "./protocols.ts";
 import type { Server } from "./servers.ts";
 import {
   check_accepted,
@@ -34,6 +35,12 @@ import {
   type StartTlsOptions,
   type StartUnixServerOptions,
 } from "./_stream_options.ts";
+import {
+  check_shell,
+  check_subprocess,
+  split_arguments,
+  type SubprocessProtocolOptions,
+} from "./_subprocess_options.ts";
 import { ReadableConn, WritableConn } from "./_web_conns.ts";
 import { listen_tcp, open_over, serve } from "./streams.ts";
 import type { TlsClientOptions, TlsServerOptions } from "./_tls.ts";
@@ -300,6 +307,65 @@ export class EventLoop extends BaseEventLoop {
     return open_over(this, check_pipe(conn), (transport) => {
       return driven(transport, protocol_factory, false);
     });
+  }
+
+  /**
+   * Starts a program, and has a protocol told what it does.
+   *
+   * Its arguments are passed as they are: no shell looks at them. Whoever gets the transport sees to its end; see
+   * `SubprocessTransport`. For a process with streams there is `create_subprocess_exec()`.
+   *
+   * @param protocol_factory Makes the protocol, before the program is started.
+   * @param program The program, by its name, its path or a file URL.
+   * @param args Its arguments; behind them the options.
+   * @returns A future of the transport and the protocol, whose `connection_made()` was called. To cancel it ends a program
+   * that was started all the same.
+   * @throws As `create_subprocess_exec()`, and what `protocol_factory` throws.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const exited = new asyncio.Future<void>();
+   * class Watcher extends asyncio.SubprocessProtocol {
+   *   override process_exited() {
+   *     exited.set_result();
+   *   }
+   * }
+   * const loop = asyncio.get_event_loop();
+   * const [transport] = await loop.subprocess_exec(() => new Watcher(), "sh", "-c", "exit 3", { stdin: null });
+   * await exited;
+   * console.log(transport.get_returncode()); // 3
+   * transport.close();
+   * ```
+   */
+  subprocess_exec<P extends SubprocessProtocol>(
+    protocol_factory: () => P,
+    program: string | URL,
+    ...args: readonly string[] | readonly [...string[], SubprocessProtocolOptions]
+  ): Future<[transport: SubprocessTransport, protocol: P]> {
+    check_callable("protocol_factory", protocol_factory);
+    const [command, options] = split_arguments(program, args);
+    return start_driven(this, check_subprocess(command, options, "protocol"), protocol_factory);
+  }
+
+  /**
+   * Has a shell run a command, and a protocol told what it does; see `subprocess_exec()` and `create_subprocess_shell()`.
+   *
+   * @param protocol_factory Makes the protocol, before the shell is started.
+   * @param cmd The text of the command.
+   * @param options As of `subprocess_exec()`.
+   * @returns A future of the transport and the protocol.
+   * @throws As `create_subprocess_shell()`, and what `protocol_factory` throws.
+   */
+  subprocess_shell<P extends SubprocessProtocol>(
+    protocol_factory: () => P,
+    cmd: string,
+    options: SubprocessProtocolOptions = {},
+  ): Future<[transport: SubprocessTransport, protocol: P]> {
+    check_callable("protocol_factory", protocol_factory);
+    const command = check_shell(cmd);
+    return start_driven(this, check_subprocess(command, options, "protocol"), protocol_factory);
   }
 
   /**

@@ -170,7 +170,7 @@ export class Handle implements Step, Strand {
   }
 
   #name(): string {
-    return this.#callback?.name || "(anonymous)";
+    return this.#callback?.name.replace(/^bound /, "") || "(anonymous)";
   }
 
   /** @internal */

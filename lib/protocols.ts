@@ -5,6 +5,7 @@
  */
 
 import { shown } from "./exceptions.ts";
+import type { SubprocessTransport } from "./base_subprocess.ts";
 import type { Transport } from "./transports.ts";
 
 /**
@@ -18,9 +19,11 @@ export class BaseProtocol {
   /**
    * Called when the connection is made.
    *
+   * Differs from asyncio: what it throws is reported with the transport and the protocol, as with the other methods.
+   *
    * @param _transport What carries the bytes; keep it to write.
    */
-  connection_made(_transport: Transport): void {}
+  connection_made(_transport: Transport | SubprocessTransport): void {}
 
   /**
    * Called when the connection is gone, and nothing will be called after it.
@@ -103,6 +106,8 @@ export class BufferedProtocol extends BaseProtocol {
   /**
    * Called for the array to read into. Until `buffer_updated()` it belongs to the system.
    *
+   * Differs from asyncio: it is called before there is something to read.
+   *
    * @param _size_hint How many bytes would do; -1 if that is not known.
    * @returns An array that is not empty.
    */
@@ -123,6 +128,54 @@ export class BufferedProtocol extends BaseProtocol {
    * @returns True to go on writing; otherwise the transport closes.
    */
   eof_received(): boolean | void {}
+}
+
+/**
+ * A protocol that is told what a program does; see `loop.subprocess_exec()`.
+ *
+ * Its `connection_made()` gets a `SubprocessTransport`. Then `pipe_data_received()`, `pipe_connection_lost()` for each pipe
+ * and `process_exited()` come in the order in which these things happen, so output may come after the exit. At last, when
+ * the program has ended and all of its pipes are gone, `connection_lost(null)` is called, once. What a method throws goes
+ * to the loop's exception handler, and ends nothing.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const done = new asyncio.Future<void>();
+ * class Printer extends asyncio.SubprocessProtocol {
+ *   override pipe_data_received(fd: number, data: Uint8Array) {
+ *     console.log(fd, new TextDecoder().decode(data)); // 1 hello
+ *   }
+ *   override connection_lost() {
+ *     done.set_result();
+ *   }
+ * }
+ * const loop = asyncio.get_event_loop();
+ * const [transport] = await loop.subprocess_exec(() => new Printer(), "echo", "hello");
+ * await done;
+ * console.log(transport.get_returncode()); // 0
+ * ```
+ */
+export class SubprocessProtocol extends BaseProtocol {
+  /**
+   * Called with what the program wrote.
+   *
+   * @param _fd To which of its descriptors: 1 is standard output, 2 is standard error.
+   * @param _data The bytes, which are the protocol's own; how they were divided cannot be told.
+   */
+  pipe_data_received(_fd: number, _data: Uint8Array<ArrayBuffer>): void {}
+
+  /**
+   * Called when a pipe is gone.
+   *
+   * @param _fd The program's descriptor: 0, 1 or 2.
+   * @param _error What broke it; `null` if either side closed it.
+   */
+  pipe_connection_lost(_fd: number, _error: unknown): void {}
+
+  /** Called when the program has ended; `get_returncode()` of the transport tells how. */
+  process_exited(): void {}
 }
 
 /** Throws unless `value` is a protocol. */

@@ -7,17 +7,17 @@
 import type { AsyncContextManager } from "./async_with.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { type Bytes, check_flag, check_number_at_least, to_bytes } from "./_bytes.ts";
-import { Attempt } from "./_connecting.ts";
+import { Program, start_program } from "./base_subprocess.ts";
 import { DEFAULT_PROCESS_GRACE, INSPECT } from "./constants.ts";
 import { current_loop } from "./_context.ts";
 import { BrokenPipeError, ConnectionResetError, type RawProcess, type Signal, type SpawnPlan } from "./_deno.ts";
-import { check_options, LimitOverrunError, RuntimeError, shown } from "./exceptions.ts";
+import { check_options, LimitOverrunError, RuntimeError } from "./exceptions.ts";
 import { Call, Future, shielded } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
-import { check_signal } from "./_signals.ts";
 import { StreamReader } from "./stream_reader.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import {
+  check_shell,
   check_subprocess,
   DEVNULL,
   PIPE,
@@ -116,14 +116,11 @@ class OutputPipe extends WebSource {
  */
 export class Process implements AsyncContextManager<Process>, AsyncDisposable {
   readonly #loop: EventLoop;
-  readonly #raw: RawProcess;
+  readonly #program: Program;
   readonly #pipes = new Set<OutputPipe>();
-  #returncode: number | null = null;
-  /** Stops listening to the abort signal. */
-  #unlisten: () => void = () => {};
   readonly #waiters: Line<number> = new Line<number>({
     ready: () => true,
-    take: () => this.#returncode!,
+    take: () => this.returncode!,
     left: () => {},
   });
 
@@ -143,24 +140,12 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
    */
   constructor(loop: EventLoop, raw: RawProcess, { limit, signal }: Pick<SubprocessPlan, "limit" | "signal">) {
     this.#loop = loop;
-    this.#raw = raw;
     this.pid = raw.pid;
     this.stdin = raw.stdin === null ? null : new StreamWriter(new Transport(loop, raw.stdin), null, loop);
     this.stdout = this.#reader_of(raw.stdout, limit);
     this.stderr = this.#reader_of(raw.stderr, limit);
     loop._resources.add(this);
-    raw.ended.then(
-      (returncode) => loop._deliver(this.#ended, returncode),
-      (exception) => {
-        loop.call_exception_handler({ message: "Cannot tell how a process ended; its return code is 255", exception });
-        loop._deliver(this.#ended, 255);
-      },
-    );
-    if (signal === undefined) return;
-    const on_abort = () => this.#end("SIGTERM");
-    signal.addEventListener("abort", on_abort, { once: true });
-    this.#unlisten = () => signal.removeEventListener("abort", on_abort);
-    if (signal.aborted) on_abort();
+    this.#program = new Program(loop, raw, signal, () => this.#ended());
   }
 
   #reader_of(stream: ReadableStream<Uint8Array> | null, limit: number): StreamReader | null {
@@ -175,9 +160,7 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
     return reader;
   }
 
-  readonly #ended = (returncode: number): void => {
-    this.#returncode = returncode;
-    this.#unlisten();
+  #ended(): void {
     // What was written still leaves, should somebody have inherited the other end.
     this.stdin?.close();
     this.#forget();
@@ -188,11 +171,11 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
       this.stderr?._watch(wanted);
     }
     this.#waiters.wake_all();
-  };
+  }
 
   /** Nothing is left for the loop to end. */
   #forget(): void {
-    if (this.#returncode !== null && this.#pipes.size === 0) this.#loop._resources.delete(this);
+    if (this.returncode !== null && this.#pipes.size === 0) this.#loop._resources.delete(this);
   }
 
   async #release(): Promise<void> {
@@ -206,25 +189,15 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
    * @internal
    */
   _loop_closed(): void {
-    this.#unlisten();
-    this.#end("SIGKILL");
+    this.#program.give_up();
     this.#release();
-  }
-
-  /** Where nobody would hear that this process may not do that. */
-  #end(signal: Signal): void {
-    try {
-      this.#raw.kill(signal);
-    } catch (exception) {
-      this.#loop.call_exception_handler({ message: `Cannot end process ${this.pid}`, exception });
-    }
   }
 
   /**
    * How it ended: `null` while it runs, its exit code, or below 0 the number of the signal that ended it.
    */
   get returncode(): number | null {
-    return this.#returncode;
+    return this.#program.returncode;
   }
 
   /**
@@ -246,9 +219,10 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
    * ```
    */
   wait(): Future<number> {
-    if (this.#returncode === null) return new Place(this.#loop, this.#waiters);
+    const { returncode } = this;
+    if (returncode === null) return new Place(this.#loop, this.#waiters);
     const future = new Future<number>({ loop: this.#loop });
-    future.set_result(this.#returncode);
+    future.set_result(returncode);
     return future;
   }
 
@@ -272,18 +246,17 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
    * ```
    */
   send_signal(signal: Signal): void {
-    check_signal(signal);
-    this.#raw.kill(signal);
+    this.#program.send_signal(signal);
   }
 
   /** Asks it to end, with SIGTERM. On Windows that kills it. */
   terminate(): void {
-    this.#raw.kill("SIGTERM");
+    this.#program.send_signal("SIGTERM");
   }
 
   /** Kills it, with SIGKILL. */
   kill(): void {
-    this.#raw.kill("SIGKILL");
+    this.#program.send_signal("SIGKILL");
   }
 
   /**
@@ -367,7 +340,7 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
     const grace = options?.grace === undefined ? DEFAULT_PROCESS_GRACE : options.grace;
     if (grace !== null) check_number_at_least("grace", grace, 0);
     return new Call(async () => {
-      if (this.#returncode !== null) return this.#returncode;
+      if (this.returncode !== null) return this.returncode;
       this.stdin?.close();
       this.terminate();
       const timer = grace === null || grace === Infinity ? null : this.#loop._call_later(grace, () => this.kill());
@@ -417,7 +390,7 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
 
   /** @ignore */
   [INSPECT](): string {
-    return `<Process ${this.pid} ${this.#returncode === null ? "running" : `returncode=${this.#returncode}`}>`;
+    return `<Process ${this.pid} ${this.returncode === null ? "running" : `returncode=${this.returncode}`}>`;
   }
 }
 
@@ -469,14 +442,7 @@ function joined(chunks: readonly Bytes[], size: number): Bytes {
 function create(command: SpawnPlan["command"], options: SubprocessOptions): Future<Process> {
   const plan = check_subprocess(command, options);
   const loop = current_loop();
-  loop._check_closed();
-  return new Attempt<Process>(
-    loop,
-    async (signal) => new Process(loop, await loop._processes.spawn(plan.spawn, signal), plan),
-    // Nobody has it, so nobody can end it.
-    (process) => process._loop_closed(),
-    plan.signal,
-  );
+  return start_program(loop, plan, () => (raw) => new Process(loop, raw, plan), (process) => process._loop_closed());
 }
 
 /**
@@ -515,11 +481,7 @@ export function create_subprocess_exec(
   program: string | URL,
   ...args: readonly string[] | readonly [...string[], SubprocessOptions]
 ): Future<Process> {
-  if (typeof program !== "string" && !(program instanceof URL)) {
-    throw new TypeError(`"program" must be a string or a URL, got ${shown(program)}`);
-  }
-  const [texts, options] = split_arguments(args);
-  return create({ program, args: texts }, options);
+  return create(...split_arguments(program, args));
 }
 
 /**
@@ -551,6 +513,5 @@ export function create_subprocess_exec(
  * ```
  */
 export function create_subprocess_shell(cmd: string, options: SubprocessOptions = {}): Future<Process> {
-  if (typeof cmd !== "string") throw new TypeError(`cmd must be a string, got ${shown(cmd)}`);
-  return create({ shell: cmd }, options);
+  return create(check_shell(cmd), options);
 }

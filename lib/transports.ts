@@ -197,6 +197,8 @@ export class Transport {
   /**
    * Sets the limits of flow control.
    *
+   * Differs from asyncio: whoever waits, or was paused, and need not with the new ones, goes on at once.
+   *
    * @param limits In bytes; what is left out takes its default.
    * @throws {TypeError} If one is not a number.
    * @throws {RangeError} If `high` is below `low`, or `low` below 0.
@@ -462,9 +464,14 @@ export class Transport {
     return true;
   }
 
-  /** Tells the peer that nothing more will come, once all has left. Doing it again does nothing. */
+  /**
+   * Tells the peer that nothing more will come, once all has left. Doing it again does nothing. A pipe that is only written
+   * to is closed by it.
+   */
   write_eof(): void {
     if (this.is_closing() || this.#eof !== "no") return;
+    // A pipe that is only written to has no other half.
+    if (this.#driver?.writes_only) return this.close();
     this.#eof = "asked";
     this.#eof_asked = true;
     this.#go_on();

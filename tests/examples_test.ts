@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import { scan } from "../examples/port_scanner.ts";
 import { RedisClient, RedisError, type Reply } from "../examples/redis_client.ts";
+import { connect as connect_redis, type Received, RespParser } from "../examples/redis_protocol.ts";
 import { HOST, output_of, Program, text_of } from "./_programs.ts";
 
 const decoder = new TextDecoder();
@@ -130,6 +131,8 @@ for (
     ["port_scanner.ts", [HOST, "9-7"], 'last port must be a whole number from 9 to 65535, got "7"'],
     ["port_scanner.ts", [HOST, "7-9", "10", "soon"], 'timeout must be a number above 0, got "soon"'],
     ["redis_client.ts", [HOST, "6379"], "host, port and a command are needed"],
+    ["redis_protocol.ts", [HOST, "6379"], "host, port and a command are needed"],
+    ["redis_protocol.ts", [HOST, "6379", "subscribe"], "SUBSCRIBE needs a channel"],
   ] as const
 ) {
   Deno.test(`${[path, ...args].join(" ")} ends with the mistake, its usage and code 2`, async () => {
@@ -431,6 +434,110 @@ redis_test("redis_client.ts prints the reply for people, and an error on standar
     stderr: "error: ERR value is not an integer or out of range\n",
     code: 1,
   });
+});
+
+Deno.test("RespParser understands every type, in pieces of any size", () => {
+  const text = "+OK\r\n-ERR no\r\n:7\r\n(9007199254740993\r\n,1.5\r\n,-inf\r\n#t\r\n_\r\n$-1\r\n$2\r\n\r\n\r\n" +
+    "=7\r\ntxt:abc\r\n!3\r\nBAD\r\n*0\r\n*-1\r\n%1\r\n+a\r\n*2\r\n:1\r\n~1\r\n:2\r\n>2\r\n+message\r\n:3\r\n";
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const expected: Reply[] = [
+    "OK",
+    "RedisError: ERR no",
+    7,
+    9007199254740993n,
+    1.5,
+    -Infinity,
+    1,
+    null,
+    null,
+    bytes("\r\n"),
+    bytes("txt:abc"),
+    "RedisError: BAD",
+    [],
+    null,
+    ["a", [1, [2]]],
+    ["message", 3],
+  ];
+  const data = bytes(text);
+  for (let size = 1; size <= data.length; size++) {
+    const parser = new RespParser();
+    const received: Received[] = [];
+    for (let i = 0; i < data.length; i += size) received.push(...parser.feed(data.slice(i, i + size)));
+    const replies = received.map(({ reply }) => reply instanceof RedisError ? String(reply) : reply);
+    assertEquals(replies, expected, `pieces of ${size}`);
+    assertEquals(received.map(({ is_push }) => is_push).indexOf(true), expected.length - 1);
+  }
+  assertThrows(() => new RespParser().feed(bytes("?\r\n")), Error, 'Cannot understand what the server sent: "?"');
+  assertThrows(() => new RespParser().feed(bytes("$x\r\n")), Error, 'Cannot understand what the server sent: "$x"');
+});
+
+redis_test(
+  "RedisProtocol answers commands in their order, errors among the answers, and large values",
+  async (server) => {
+    await using redis = await connect_redis(HOST, server.port);
+    const value = Uint8Array.from({ length: 2_000_000 }, (_, i) => i % 251);
+    const answers = await asyncio.gather(
+      redis.command("SET", "key", value),
+      redis.command("INCR", "key"),
+      redis.command("GET", "key"),
+      redis.command("GET", "none"),
+      { return_exceptions: true },
+    );
+    assertEquals([answers[0], String(answers[1]), answers[3]], [
+      "OK",
+      "RedisError: ERR value is not an integer or out of range",
+      null,
+    ]);
+    assertEquals(answers[2], value);
+    const counts: asyncio.Future<Reply>[] = [];
+    for (let i = 0; i < 5000; i++) {
+      await redis.ready();
+      counts.push(redis.command("INCR", "counter"));
+    }
+    assertEquals(await asyncio.gather(...counts), counts.map((_, i) => i + 1));
+  },
+);
+
+redis_test("RedisProtocol gives what is published, and takes commands meanwhile", async (server) => {
+  await using redis = await connect_redis(HOST, server.port);
+  await using other = await connect_redis(HOST, server.port);
+  const [news, weather] = [await redis.subscribe("news"), await redis.subscribe("weather")];
+  for (let i = 0; i < 100; i++) assertEquals(await other.command("PUBLISH", "news", i), 1);
+  await other.command("PUBLISH", "weather", "sunny");
+  assertEquals(await redis.command("ECHO", "still here"), new TextEncoder().encode("still here"));
+  for (let i = 0; i < 100; i++) assertEquals(decoder.decode(await news.get()), String(i));
+  assertEquals(decoder.decode(await weather.get()), "sunny");
+});
+
+redis_test("RedisProtocol fails commands and subscriptions when the server hangs up", async (server) => {
+  await using redis = await connect_redis(HOST, server.port);
+  await using other = await connect_redis(HOST, server.port);
+  const news = await redis.subscribe("news");
+  const id = await redis.command("CLIENT", "ID") as number;
+  const waiting = redis.command("BLPOP", "none", 0);
+  await other.command("CLIENT", "KILL", "ID", id);
+  await assertRejects(async () => await waiting, asyncio.ConnectionResetError);
+  await assertRejects(async () => await redis.command("PING"), asyncio.ConnectionResetError);
+  await assertRejects(async () => await news.get(), asyncio.QueueShutDown);
+});
+
+redis_test("redis_protocol.ts prints a reply, and what is published until Ctrl-C", async (server) => {
+  const [address, port] = [`${HOST}:${server.port}`, String(server.port)];
+  assertEquals(await output_of("redis_protocol.ts", [HOST, port, "SET", "key", "value"], address), "OK\n");
+  assertEquals(await output_of("redis_protocol.ts", [HOST, port, "GET", "key"], address), "value\n");
+  await using wrong = new Program("redis_protocol.ts", [HOST, port, "INCR", "key"], address);
+  const error = "error: ERR value is not an integer or out of range\n";
+  assertEquals(await wrong.end(), { stdout: "", stderr: error, code: 1 });
+
+  await using listener = new Program("redis_protocol.ts", [HOST, port, "subscribe", "news"], address);
+  assertEquals(await listener.line(), "listening on news");
+  await using redis = await connect_redis(HOST, server.port);
+  for (const word of ["one", "two"]) {
+    await redis.command("PUBLISH", "news", word);
+    assertEquals(await listener.line(), `news: ${word}`);
+  }
+  listener.interrupt();
+  assertEquals((await listener.end()).code, 130);
 });
 
 Deno.test("prime_counter.ts counts the primes, tells the times, and needs no permission", async () => {

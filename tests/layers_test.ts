@@ -20,7 +20,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["_connecting", "_lines", "_intake", "web_streams", "_memory_conn", "_driver"],
   ["transports", "_web_conns"],
   ["waiting", "stream_reader", "queues", "semaphores", "barriers", "_stream_options", "_subprocess_options", "signals"],
-  ["stream_writer"],
+  ["stream_writer", "base_subprocess"],
   ["servers", "pipes", "subprocess"],
   ["streams", "_deno_process", "memory_pairs", "_contract", "_thread"],
   ["_contract_reads", "_contract_writes", "_contract_ends"],

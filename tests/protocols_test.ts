@@ -424,3 +424,45 @@ Deno.test("the calls refuse what is no protocol, by name and value", async () =>
   assertThrows(() => writer.transport.set_protocol(new Echo()), asyncio.RuntimeError, "the transport carries streams");
   writer.abort();
 });
+
+Deno.test("what was read for one protocol is copied into the smaller buffer of the next", async () => {
+  class Small extends asyncio.BufferedProtocol {
+    readonly hints: number[] = [];
+    readonly #buffer = new Uint8Array(4);
+    received = "";
+    override get_buffer(size_hint: number) {
+      this.hints.push(size_hint);
+      return this.#buffer;
+    }
+    override buffer_updated(size: number) {
+      this.received += text(this.#buffer.subarray(0, size));
+    }
+  }
+  await with_protocol(() => new Recorder(), async (_protocol, transport, peer) => {
+    const second = new Small();
+    // The read for the first is under way.
+    transport.set_protocol(second);
+    await peer.write(new TextEncoder().encode("hello world"));
+    await until(() => second.received === "hello world", "it came");
+    assertEquals(second.hints, [11, 7, 3, -1]);
+    const third = new Recorder();
+    third.calls.push("set");
+    transport.set_protocol(third);
+    await peer.write(new TextEncoder().encode("bye"));
+    await until(() => third.received === "bye", "it came");
+    assertEquals([third.calls, second.received], [["set", "data"], "hello world"]);
+  });
+});
+
+Deno.test("write_eof() closes a pipe that is only written to, once all has left", async () => {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const reading = new Response(readable).text();
+  const [transport, protocol] = await loop_of().connect_write_pipe(() => new Recorder(), writable);
+  transport.write("hello");
+  transport.write_eof();
+  assertEquals(transport.is_closing(), true);
+  transport.write("late");
+  assertEquals(await reading, "hello");
+  assertEquals(await protocol.lost, { error: null });
+  assertEquals(protocol.calls, ["made", "lost None"]);
+});

@@ -31,6 +31,7 @@ export interface Peers {
 /** The columns of the tables, in their order. */
 export const LABELS: Readonly<Record<string, string>> = {
   asyncio: "this",
+  protocols: "this prot.",
   bare: "bare Deno",
   node_deno: "Deno node:net",
   node: "Node",
@@ -60,6 +61,13 @@ function deno_sides(): Side[] {
       server: deno("server_asyncio.ts"),
       tasks: deno("tasks.ts"),
       startup: { empty: script("startup_empty.ts"), full: script("../../mod.ts") },
+    },
+    {
+      key: "protocols",
+      label: LABELS.protocols,
+      about: version,
+      server: deno("server_protocols.ts"),
+      services: ["echo", "lines"],
     },
     {
       key: "bare",

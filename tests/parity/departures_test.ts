@@ -351,3 +351,80 @@ Deno.test("departure: wait_for() of what is done as its time passes gives the re
     assertEquals(await asyncio.wait_for(future, 1), "just in time");
   });
 });
+
+Deno.test("departure: a program that closes its standard input is noticed at the next write", async () => {
+  const lost = new asyncio.Future<unknown[]>();
+  const ready = new asyncio.Future<void>();
+  class Watcher extends asyncio.SubprocessProtocol {
+    override pipe_data_received() {
+      ready.set_result();
+    }
+    override pipe_connection_lost(fd: number, error: unknown) {
+      if (fd === 0) lost.set_result([error]);
+    }
+  }
+  const loop = asyncio.get_event_loop();
+  const command = "exec <&-; echo ready; exec sleep 60";
+  const [transport] = await loop.subprocess_shell(() => new Watcher(), command, { stderr: null });
+  await ready;
+  await asyncio.sleep(0.01);
+  assertEquals(lost.done(), false);
+  transport.get_pipe_transport(0)!.write("x");
+  assertInstanceOf((await lost)[0], asyncio.BrokenPipeError);
+  transport.close();
+  while (transport.get_returncode() === null) await asyncio.sleep(0.002);
+});
+
+Deno.test("departure: get_buffer() is called before there is something to read", async () => {
+  const asked = new asyncio.Future<void>();
+  class Asked extends asyncio.BufferedProtocol {
+    override get_buffer(size_hint: number) {
+      if (!asked.done()) asked.set_result();
+      return super.get_buffer(size_hint);
+    }
+  }
+  const loop = asyncio.get_event_loop();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [transport] = await loop.create_connection(() => new Asked(), "127.0.0.1", listener.addr.port);
+  await asked;
+  transport.abort();
+});
+
+Deno.test("departure: what connection_made() throws is reported with the transport and the protocol", async () => {
+  await asyncio.run(async () => {
+    const reports = collect_reports();
+    class Failing extends asyncio.Protocol {
+      override connection_made() {
+        throw new RangeError("made");
+      }
+    }
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const loop = asyncio.get_running_loop();
+    const [transport, protocol] = await loop.create_connection(() => new Failing(), "127.0.0.1", listener.addr.port);
+    assertEquals(reports.map(({ message }) => message), ["protocol.connection_made() failed"]);
+    assert(reports[0].transport === transport && reports[0].protocol === protocol);
+    transport.abort();
+  });
+});
+
+Deno.test("departure: a raised limit of the write buffer is heeded at once", async () => {
+  const calls: string[] = [];
+  class Noting extends asyncio.Protocol {
+    override pause_writing() {
+      calls.push("pause");
+    }
+    override resume_writing() {
+      calls.push("resume");
+    }
+  }
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepting = listener.accept();
+  const loop = asyncio.get_event_loop();
+  const [transport] = await loop.create_connection(() => new Noting(), "127.0.0.1", listener.addr.port);
+  using _peer = await accepting;
+  transport.set_write_buffer_limits({ high: 1 });
+  transport.write(new Uint8Array(1000));
+  transport.set_write_buffer_limits({ high: 10_000 });
+  assertEquals(calls, ["pause", "resume"]);
+  transport.abort();
+});

@@ -26,10 +26,6 @@ export const ABSENT: readonly Group[] = [
     why: "not there yet: datagrams",
     names: ["DatagramProtocol", "DatagramTransport", "EventLoop.create_datagram_endpoint"],
   },
-  {
-    why: "not there yet: subprocesses by protocol",
-    names: ["SubprocessProtocol", "SubprocessTransport", "EventLoop.subprocess_exec", "EventLoop.subprocess_shell"],
-  },
   { why: "not there yet: name resolution", names: ["EventLoop.getaddrinfo", "EventLoop.getnameinfo"] },
 
   {

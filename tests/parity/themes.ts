@@ -13,11 +13,13 @@ import * as eager_tasks from "./scenarios/eager_tasks.ts";
 import * as futures from "./scenarios/futures.ts";
 import * as gather from "./scenarios/gather.ts";
 import * as locks_and_events from "./scenarios/locks_and_events.ts";
+import * as protocols from "./scenarios/protocols.ts";
 import * as queues from "./scenarios/queues.ts";
 import * as runners from "./scenarios/runners.ts";
 import * as semaphores from "./scenarios/semaphores.ts";
 import * as shield_and_as_completed from "./scenarios/shield_and_as_completed.ts";
 import * as stream_reader from "./scenarios/stream_reader.ts";
+import * as subprocess_protocols from "./scenarios/subprocess_protocols.ts";
 import * as subprocesses from "./scenarios/subprocesses.ts";
 import * as taskgroups from "./scenarios/taskgroups.ts";
 import * as tasks from "./scenarios/tasks.ts";
@@ -55,5 +57,7 @@ export const THEMES: readonly Theme[] = [
   { name: "runners", scenarios: runners, runs: "outside of a loop" },
   { name: "stream_reader", scenarios: stream_reader, runs: VIRTUAL },
   { name: "subprocesses", scenarios: subprocesses, runs: "on the machine's clock" },
+  { name: "subprocess_protocols", scenarios: subprocess_protocols, runs: "on the machine's clock" },
+  { name: "protocols", scenarios: protocols, runs: "on the machine's clock" },
   { name: "tcp_streams", scenarios: tcp_streams, runs: "on the machine's clock" },
 ];
