@@ -49,6 +49,15 @@ export {
 export { type Clock, VirtualClock } from "./lib/clocks.ts";
 export { type AwaitableLike, Coroutine, coroutine, type CoroutineLike, iscoroutine } from "./lib/coroutines.ts";
 export {
+  type Datagram,
+  DatagramEndpoint,
+  type DatagramStatistics,
+  open_datagram,
+  type OpenDatagramOptions,
+  type ReceiveOptions,
+} from "./lib/datagram_endpoints.ts";
+export { type DatagramExtraInfo, type DatagramOptions, DatagramTransport } from "./lib/datagrams.ts";
+export {
   type Address,
   type AddressFamily,
   BrokenPipeError,
@@ -56,6 +65,7 @@ export {
   ConnectionAbortedError,
   ConnectionRefusedError,
   ConnectionResetError,
+  type DatagramAddress,
   type RawConn,
   type Signal,
 } from "./lib/_deno.ts";
@@ -116,7 +126,14 @@ export {
   type MemoryObjectStreamStatistics,
   type MemoryStreamOptions,
 } from "./lib/memory_streams.ts";
-export { BaseProtocol, BufferedProtocol, Protocol, SubprocessProtocol } from "./lib/protocols.ts";
+export {
+  type AddressInfo,
+  type GetAddrInfoOptions,
+  type NameInfoFlag,
+  type SocketProtocol,
+  type SocketType,
+} from "./lib/_name_resolution.ts";
+export { BaseProtocol, BufferedProtocol, DatagramProtocol, Protocol, SubprocessProtocol } from "./lib/protocols.ts";
 export { run, Runner, type RunOptions } from "./lib/runners.ts";
 export { BoundedSemaphore, Semaphore } from "./lib/semaphores.ts";
 export { type ClientConnectedCallback, Server, type ShutdownOptions } from "./lib/servers.ts";

@@ -48,6 +48,26 @@ export interface RawListener {
  */
 export type AddressFamily = "AF_INET" | "AF_INET6";
 
+/** An address that datagrams come from and go to. */
+export type DatagramAddress = readonly [host: string, port: number];
+
+/**
+ * A socket for datagrams.
+ *
+ * @internal
+ */
+export interface RawDatagramSocket {
+  readonly localAddr: Address;
+  /** What reports of every datagram that comes, and of every failure to receive one; set in the turn of its making. */
+  on_datagram: (data: Uint8Array<ArrayBuffer>, addr: DatagramAddress) => void;
+  on_error: (error: unknown) => void;
+  /** What more is known of it; `undefined` for an unknown key. */
+  get_extra_info(name: string): unknown;
+  /** Sends one datagram. Of two that are under way at a time, the second may be the first to leave. */
+  send(data: Uint8Array, addr: DatagramAddress): Promise<void>;
+  close(): void;
+}
+
 /**
  * What the library asks of the system's network; a loop has one.
  *
@@ -64,6 +84,19 @@ export interface Network {
   listen_tcp(host: string | null, port: number, backlog: number, reuse_port: boolean): RawListener;
   /** Listens on a unix socket; a socket file that nobody listens on any more is replaced. */
   listen_unix(path: string): Promise<RawListener>;
+  /**
+   * Makes a socket for datagrams at an address of this machine. `remote`, if there is one, is checked to be permitted, so
+   * that it is not the first datagram that fails.
+   */
+  bind_datagram(
+    local: DatagramAddress,
+    remote: DatagramAddress | null,
+    allow_broadcast: boolean,
+  ): Promise<RawDatagramSocket>;
+  /** The addresses of a host, whether they may be connected to or not; an address is its own. */
+  look_up(host: string): Promise<readonly string[]>;
+  /** The names of an address and of the service at a port; `null` if the address has none. */
+  name_of(address: string, port: number): Promise<readonly [host: string, service: string] | null>;
   /** Standard input and output in one. */
   stdio(): RawConn;
 }
@@ -178,6 +211,27 @@ export function named_error(error: unknown, what: string): unknown {
   const code = (error as { code?: unknown }).code;
   if (code !== undefined) Object.assign(renamed, { code });
   return renamed;
+}
+
+/** The system's error for a name that it does not know, under its code. */
+export function name_error(
+  code: "EAI_NONAME" | "EAI_ADDRFAMILY" | "EAI_SERVICE",
+  text: string,
+  cause?: unknown,
+): Error {
+  return Object.assign(new Error(text, cause === undefined ? undefined : { cause }), { code });
+}
+
+/** Whether a text is an address, and no name. */
+export function is_address(host: string): boolean {
+  if (host.includes(":")) return URL.canParse(`udp://[${host.replace(/%.*$/, "")}]`);
+  const parts = host.split(".");
+  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);
+}
+
+/** The kind of an address. */
+export function family_of(address: string): AddressFamily {
+  return address.includes(":") ? "AF_INET6" : "AF_INET";
 }
 
 /** An address in a text. */

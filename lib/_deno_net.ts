@@ -6,6 +6,9 @@
 
 import {
   type AddressFamily,
+  family_of,
+  is_address,
+  name_error,
   named_error,
   type Network,
   NotSupported,
@@ -13,21 +16,25 @@ import {
   type RawListener,
   shown_address,
 } from "./_deno.ts";
+import { bind_datagram } from "./_deno_datagrams.ts";
 import { stdio } from "./_deno_process.ts";
 
 /** The network of the machine. */
-export const SYSTEM_NETWORK: Network = { resolve, connect_tcp, connect_unix, listen_tcp, listen_unix, stdio };
-
-const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
-
-function family_of(address: string): AddressFamily {
-  return address.includes(":") ? "AF_INET6" : "AF_INET";
-}
+export const SYSTEM_NETWORK: Network = {
+  resolve,
+  connect_tcp,
+  connect_unix,
+  listen_tcp,
+  listen_unix,
+  bind_datagram,
+  look_up,
+  name_of,
+  stdio,
+};
 
 /** An address needs no look-up. A program that was permitted a name and not its addresses connects by name. */
 async function resolve(host: string, port: number, family: AddressFamily | null): Promise<readonly string[] | null> {
-  const is_address = IPV4.test(host) || host.includes(":");
-  const found = is_address ? [host] : await look_up(host);
+  const found = await look_up_if_permitted(host);
   if (found === null && family !== null) {
     throw new Deno.errors.NotCapable(
       `Requires net access to "${host}" to choose a "family", run again with --allow-net`,
@@ -35,18 +42,30 @@ async function resolve(host: string, port: number, family: AddressFamily | null)
   }
   if (found === null) return null;
   // With a family, Deno's own error about an address says which flag to give.
-  if (family === null) return is_address || found.every((address) => may_connect(address, port)) ? found : null;
+  if (family === null) return is_address(host) || found.every((address) => may_connect(address, port)) ? found : null;
   const wanted = found.filter((address) => family_of(address) === family);
   if (wanted.length > 0) return wanted;
-  throw Object.assign(new Error(`It has no address of family ${family}`), { code: "EAI_ADDRFAMILY" });
+  throw name_error("EAI_ADDRFAMILY", `It has no address of family ${family}`);
 }
 
 function may_connect(address: string, port: number): boolean {
   return Deno.permissions.querySync({ name: "net", host: shown_address(address, port) }).state === "granted";
 }
 
+async function look_up(host: string): Promise<readonly string[]> {
+  const found = await look_up_if_permitted(host);
+  if (found === null) throw not_permitted(host);
+  return found;
+}
+
+/** An error of node's has no word of Deno's about the flag to give. */
+function not_permitted(host: string): Error {
+  return new Deno.errors.NotCapable(`Requires net access to "${host}", run again with the --allow-net flag`);
+}
+
 /** The addresses that the system knows for a name; `null` if it may not be looked up. */
-async function look_up(host: string): Promise<readonly string[] | null> {
+async function look_up_if_permitted(host: string): Promise<readonly string[] | null> {
+  if (is_address(host)) return [host];
   // Loaded when it is first needed: most programs that connect at all connect to an address or a name, but not at start.
   const { lookup } = await import("node:dns");
   return await new Promise((resolve, reject) => {
@@ -54,8 +73,21 @@ async function look_up(host: string): Promise<readonly string[] | null> {
       if (cause === null || cause === undefined) return resolve([...new Set(found.map(({ address }) => address))]);
       const code = (cause as { code?: string }).code;
       if (code === "EPERM") return resolve(null);
-      const text = code === "ENOTFOUND" ? "Name or service not known" : cause.message;
-      reject(Object.assign(new Error(text, { cause }), { code: code === "ENOTFOUND" ? "EAI_NONAME" : code }));
+      if (code === "ENOTFOUND") reject(name_error("EAI_NONAME", "Name or service not known", cause));
+      else reject(Object.assign(new Error(cause.message, { cause }), { code }));
+    });
+  });
+}
+
+async function name_of(address: string, port: number): Promise<readonly [host: string, service: string] | null> {
+  const { lookupService } = await import("node:dns");
+  return await new Promise((resolve, reject) => {
+    lookupService(address, port, (cause, host, service) => {
+      if (cause === null || cause === undefined) return resolve([host, service]);
+      const { code } = cause;
+      if (code === "ENOTFOUND") resolve(null);
+      else if (code === "EPERM") reject(not_permitted(shown_address(address, port)));
+      else reject(Object.assign(new Error(cause.message, { cause }), { code }));
     });
   });
 }

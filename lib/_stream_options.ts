@@ -457,7 +457,7 @@ function check_host(host: unknown): void {
   }
 }
 
-function check_port(port: unknown, lowest: number): void {
+export function check_port(port: unknown, lowest: number): void {
   check_number("port", port);
   if (!Number.isInteger(port) || port as number < lowest || port as number > 65535) {
     throw new RangeError(`"port" must be a whole number from ${lowest} to 65535, got ${shown(port)}`);
@@ -473,7 +473,7 @@ function check_server_hostname(name: unknown): void {
   if (typeof name !== "string") throw new TypeError(`"server_hostname" must be a string, got ${shown(name)}`);
 }
 
-function check_family(family: unknown): void {
+export function check_family(family: unknown): void {
   if (family !== undefined && family !== "AF_INET" && family !== "AF_INET6") {
     throw new TypeError(`"family" must be "AF_INET" or "AF_INET6", got ${shown(family)}`);
   }

@@ -7,7 +7,8 @@
 import { BaseEventLoop, type EventLoopOptions } from "./base_events.ts";
 import { start_driven, type SubprocessTransport } from "./base_subprocess.ts";
 import { set_loop_factory } from "./_context.ts";
-import type { Network, RawConn } from "./_deno.ts";
+import { check_datagram, type DatagramOptions, type DatagramTransport, open_endpoint } from "./datagrams.ts";
+import type { DatagramAddress, Network, RawConn } from "./_deno.ts";
 import { SYSTEM_NETWORK } from "./_deno_net.ts";
 import {
   check_callable,
@@ -17,8 +18,16 @@ import {
   SendfileNotAvailableError,
   shown,
 } from "./exceptions.ts";
+import { Attempt } from "./_connecting.ts";
 import { Call, type Future } from "./futures.ts";
-import { type BaseProtocol, check_protocol, type SubprocessProtocol } from "./protocols.ts";
+import {
+  type AddressInfo,
+  check_getaddrinfo,
+  check_getnameinfo,
+  type GetAddrInfoOptions,
+  type NameInfoFlag,
+} from "./_name_resolution.ts";
+import { type BaseProtocol, check_protocol, type DatagramProtocol, type SubprocessProtocol } from "./protocols.ts";
 import type { Server } from "./servers.ts";
 import {
   check_accepted,
@@ -229,6 +238,129 @@ export class EventLoop extends BaseEventLoop {
       driven(transport, protocol_factory);
       return null;
     });
+  }
+
+  /**
+   * Opens a socket for datagrams, and has a protocol called. With `local_addr` it receives there, from anybody; with
+   * `remote_addr` it sends to that address, and receives from no other.
+   *
+   * A program needs `--allow-net` for the address that it binds to as well; see `open_datagram()`, which does without a
+   * protocol.
+   *
+   * Differs from asyncio: a socket is never connected on Deno. What others send to one with a `remote_addr` is dropped by
+   * the library; that nobody listens at the other end, nobody hears; and without a `local_addr`, for a peer on another
+   * machine, `"sockname"` is `0.0.0.0` or `::`. There are no unix sockets, no ports that are shared, and no `sock`, `proto`
+   * and `flags`.
+   *
+   * @param protocol_factory Makes the protocol once there is a socket.
+   * @param local_addr The address of this machine to receive at; port 0 takes a free one.
+   * @param remote_addr The only address to send to and to receive from.
+   * @param options The family, and whether broadcasts may be sent.
+   * @returns A future of the transport and the protocol, whose `connection_made()` was called. If it is cancelled, nothing
+   * stays open.
+   * @throws {TypeError} If an argument has the wrong type, or an option is unknown.
+   * @throws {RangeError} If one is out of range, there is neither an address nor a family, or the addresses have no family
+   * in common.
+   * @throws {Deno.errors.AddrInUse} If the port is taken; and Deno's other errors, each with the address in its text.
+   * @throws {Deno.errors.NotCapable} Without `--allow-net` for the addresses.
+   * @throws {Deno.errors.NotSupported} For the path of a unix socket, and for `reuse_port`.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const received = new asyncio.Future<string>();
+   * class Receiver extends asyncio.DatagramProtocol {
+   *   override datagram_received(data: Uint8Array) {
+   *     received.set_result(new TextDecoder().decode(data));
+   *   }
+   * }
+   * const loop = asyncio.get_event_loop();
+   * const [receiver] = await loop.create_datagram_endpoint(() => new Receiver(), ["127.0.0.1", 0]);
+   * const address = receiver.get_extra_info("sockname");
+   * const [sender] = await loop.create_datagram_endpoint(() => new asyncio.DatagramProtocol(), null, address);
+   * sender.sendto("hello");
+   * console.log(await received); // hello
+   * sender.close();
+   * receiver.close();
+   * ```
+   */
+  create_datagram_endpoint<P extends DatagramProtocol>(
+    protocol_factory: () => P,
+    local_addr: DatagramAddress | null = null,
+    remote_addr: DatagramAddress | null = null,
+    options: DatagramOptions = {},
+  ): Future<[transport: DatagramTransport, protocol: P]> {
+    check_callable("protocol_factory", protocol_factory);
+    const plan = check_datagram(local_addr, remote_addr, options);
+    return open_endpoint(this, plan, protocol_factory, (transport, protocol) => [transport, protocol]);
+  }
+
+  /**
+   * Finds the addresses that a host and a port stand for.
+   *
+   * Differs from asyncio: constants are strings. An address of IPv6 is `[host, port]` too. `canonname` is always empty, and
+   * a port is not known by the name of its service.
+   *
+   * @param host A name or an address, which is looked up nowhere; `null` is this machine.
+   * @param port 0 to 65535, as a number or its digits; `null` is 0.
+   * @param options The family, type and protocol to find, and flags.
+   * @returns A future of `[family, type, proto, canonname, [address, port]]`, in the order of the system's preference.
+   * @throws {TypeError} If an argument has the wrong type, or an option is unknown.
+   * @throws {RangeError} If `port` is out of range, or `type` and `proto` do not go together.
+   * @throws {Error} With the code `EAI_NONAME` if nobody knows the name, `EAI_ADDRFAMILY` if it has no such address,
+   * `EAI_SERVICE` for the name of a service.
+   * @throws {Deno.errors.NotCapable} Without `--allow-net` for the name.
+   * @throws {Deno.errors.NotSupported} For another flag.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const found = await asyncio.get_event_loop().getaddrinfo("127.0.0.1", 80, { type: "SOCK_STREAM" });
+   * console.log(found); // [["AF_INET", "SOCK_STREAM", "IPPROTO_TCP", "", ["127.0.0.1", 80]]]
+   * ```
+   */
+  getaddrinfo(
+    host: string | null,
+    port: number | string | null,
+    options: GetAddrInfoOptions = {},
+  ): Future<AddressInfo[]> {
+    const look_up = check_getaddrinfo(host, port, options);
+    this._check_closed();
+    return new Attempt(this, () => look_up(this._network), NOTHING_TO_FREE);
+  }
+
+  /**
+   * Finds the names of an address and of the service at its port.
+   *
+   * Differs from asyncio: flags are strings. Where the address has no name, the service is given as its number.
+   *
+   * @param sockaddr The address and the port.
+   * @param flags `"NI_NUMERICHOST"` gives the address, `"NI_NUMERICSERV"` the number of the port, `"NI_NAMEREQD"` fails if
+   * the address has no name.
+   * @returns A future of the host's name, or its address if it has none, and of the service's, or its number.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the port is out of range.
+   * @throws {Error} With the code `EAI_NONAME` if it is no address, or has no name and needs one.
+   * @throws {Deno.errors.NotCapable} Without `--allow-net` for the address and port.
+   * @throws {Deno.errors.NotSupported} For another flag.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const loop = asyncio.get_event_loop();
+   * console.log(await loop.getnameinfo(["127.0.0.1", 80], ["NI_NUMERICHOST", "NI_NUMERICSERV"])); // ["127.0.0.1", "80"]
+   * ```
+   */
+  getnameinfo(
+    sockaddr: DatagramAddress,
+    flags: readonly NameInfoFlag[] = [],
+  ): Future<[host: string, service: string]> {
+    const find = check_getnameinfo(sockaddr, flags);
+    this._check_closed();
+    return new Attempt(this, () => find(this._network), NOTHING_TO_FREE);
   }
 
   /**
@@ -461,6 +593,9 @@ export class EventLoop extends BaseEventLoop {
     });
   }
 }
+
+/** What is looked up belongs to nobody, so there is nothing to let go of. */
+const NOTHING_TO_FREE = (): void => {};
 
 /** Stands where a server of protocols has no callback, so that it cannot be iterated over. */
 const IGNORED = (): void => {};

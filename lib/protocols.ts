@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { DatagramAddress } from "./_deno.ts";
+import type { DatagramTransport } from "./datagrams.ts";
 import { shown } from "./exceptions.ts";
 import type { SubprocessTransport } from "./base_subprocess.ts";
 import type { Transport } from "./transports.ts";
@@ -23,7 +25,7 @@ export class BaseProtocol {
    *
    * @param _transport What carries the bytes; keep it to write.
    */
-  connection_made(_transport: Transport | SubprocessTransport): void {}
+  connection_made(_transport: Transport | SubprocessTransport | DatagramTransport): void {}
 
   /**
    * Called when the connection is gone, and nothing will be called after it.
@@ -128,6 +130,49 @@ export class BufferedProtocol extends BaseProtocol {
    * @returns True to go on writing; otherwise the transport closes.
    */
   eof_received(): boolean | void {}
+}
+
+/**
+ * A protocol that is given datagrams; see `EventLoop.create_datagram_endpoint()`.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * class Echo extends asyncio.DatagramProtocol {
+ *   #transport!: asyncio.DatagramTransport;
+ *   override connection_made(transport: asyncio.DatagramTransport) {
+ *     this.#transport = transport;
+ *   }
+ *   override datagram_received(data: Uint8Array, addr: asyncio.DatagramAddress) {
+ *     this.#transport.sendto(data, addr);
+ *   }
+ * }
+ *
+ * const loop = asyncio.get_event_loop();
+ * const [transport] = await loop.create_datagram_endpoint(() => new Echo(), ["127.0.0.1", 0]);
+ * await using client = await asyncio.open_datagram({ remote_addr: transport.get_extra_info("sockname") });
+ * await client.send("hello");
+ * const [data] = await client.recv();
+ * console.log(new TextDecoder().decode(data)); // hello
+ * transport.close();
+ * ```
+ */
+export class DatagramProtocol extends BaseProtocol {
+  /**
+   * Called with each datagram. What it throws goes to the loop's exception handler, and the next one comes all the same.
+   *
+   * @param _data The bytes, which are the protocol's own. There may be none: an empty datagram is one.
+   * @param _addr Who sent it.
+   */
+  datagram_received(_data: Uint8Array<ArrayBuffer>, _addr: DatagramAddress): void {}
+
+  /**
+   * Called when one could not be sent, or received; the transport stays open.
+   *
+   * @param _error Why.
+   */
+  error_received(_error: unknown): void {}
 }
 
 /**

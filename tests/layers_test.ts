@@ -20,9 +20,9 @@ const LEVELS: readonly (readonly string[])[] = [
   ["_connecting", "_lines", "_intake", "web_streams", "_memory_conn", "_driver"],
   ["transports", "_web_conns"],
   ["waiting", "stream_reader", "queues", "semaphores", "barriers", "_stream_options", "_subprocess_options", "signals"],
-  ["stream_writer", "base_subprocess"],
-  ["servers", "pipes", "subprocess"],
-  ["streams", "_deno_process", "memory_pairs", "_contract", "_thread"],
+  ["stream_writer", "base_subprocess", "datagrams", "_name_resolution"],
+  ["servers", "pipes", "subprocess", "datagram_endpoints"],
+  ["streams", "_deno_process", "_deno_datagrams", "memory_pairs", "_contract", "_thread"],
   ["_contract_reads", "_contract_writes", "_contract_ends"],
   ["stream_contract"],
   ["testing"],
@@ -33,7 +33,7 @@ const LEVELS: readonly (readonly string[])[] = [
 ];
 
 /** The only files that may write `Deno.`; all but the first call it. */
-const MAY_NAME_DENO = ["_deno", "_deno_net", "_deno_process", "_deno_thread"];
+const MAY_NAME_DENO = ["_deno", "_deno_datagrams", "_deno_net", "_deno_process", "_deno_thread"];
 
 interface Module {
   readonly specifier: string;

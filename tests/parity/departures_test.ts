@@ -428,3 +428,37 @@ Deno.test("departure: a raised limit of the write buffer is heeded at once", asy
   assertEquals(calls, ["pause", "resume"]);
   transport.abort();
 });
+
+Deno.test("departure: nobody hears that nobody receives datagrams at the remote address", async () => {
+  const unused = await asyncio.open_datagram({ local_addr: ["127.0.0.1", 0] });
+  const remote_addr = unused.get_extra_info("sockname");
+  unused.close();
+  await unused.wait_closed();
+  await using endpoint = await asyncio.open_datagram({ remote_addr });
+  for (let i = 0; i < 3; i++) await endpoint.send("anybody?");
+  await asyncio.sleep(0.01);
+  assertEquals([endpoint.is_closing(), endpoint.statistics().datagrams_sent], [false, 3]);
+});
+
+Deno.test("departure: a datagram without an address is refused by the call, and the transport stays open", async () => {
+  const loop = asyncio.get_event_loop();
+  const [transport] = await loop.create_datagram_endpoint(() => new asyncio.DatagramProtocol(), ["127.0.0.1", 0]);
+  assertThrows(() => transport.sendto("x"), TypeError);
+  assert(!transport.is_closing());
+  transport.close();
+});
+
+Deno.test("departure: a burst of datagrams waits for the system, and counts for flow control", async () => {
+  const loop = asyncio.get_event_loop();
+  const [transport] = await loop.create_datagram_endpoint(() => new asyncio.DatagramProtocol(), ["127.0.0.1", 0]);
+  for (let i = 0; i < 3; i++) transport.sendto("12345", transport.get_extra_info("sockname"));
+  assertEquals(transport.get_write_buffer_size(), 39);
+  transport.close();
+});
+
+Deno.test("departure: getaddrinfo() does not know services by name, and gives addresses of IPv6 as pairs", async () => {
+  const loop = asyncio.get_event_loop();
+  assertThrows(() => loop.getaddrinfo("::1", "http"), Error);
+  const [[, , , , sockaddr]] = await loop.getaddrinfo("::1", 80);
+  assertEquals(sockaddr, ["::1", 80]);
+});

@@ -13,7 +13,6 @@ export interface Group {
 
 /** Names of `asyncio.__all__`, and members of its classes as `Class.member`, that are absent. */
 export const ABSENT: readonly Group[] = [
-  // Later versions will have these, and take them out of here.
   {
     why: "no meaning on Deno: one class carries both directions",
     names: ["BaseTransport", "ReadTransport", "WriteTransport"],
@@ -22,12 +21,6 @@ export const ABSENT: readonly Group[] = [
     why: "no meaning on Deno: a reader pulls bytes out of its transport, and no protocol is between them",
     names: ["StreamReaderProtocol"],
   },
-  {
-    why: "not there yet: datagrams",
-    names: ["DatagramProtocol", "DatagramTransport", "EventLoop.create_datagram_endpoint"],
-  },
-  { why: "not there yet: name resolution", names: ["EventLoop.getaddrinfo", "EventLoop.getnameinfo"] },
-
   {
     why: "no meaning on Deno: it reaps its children itself; removed from CPython in 3.14",
     names: [
@@ -133,6 +126,7 @@ export const ADDED: readonly Group[] = [
     names: ["pipe", "stdio"],
   },
   { why: "this library: streams in memory for tests, as Trio's `testing`", names: ["testing"] },
+  { why: "this library: datagrams without a protocol", names: ["DatagramEndpoint", "open_datagram"] },
   { why: "this library: a clock for tests, as Trio's MockClock", names: ["VirtualClock"] },
   {
     why: "AnyIO and Trio: cancel scopes",

@@ -9,6 +9,7 @@ import * as barriers from "./scenarios/barriers.ts";
 import * as callbacks from "./scenarios/callbacks.ts";
 import * as cancellation from "./scenarios/cancellation.ts";
 import * as conditions from "./scenarios/conditions.ts";
+import * as datagrams from "./scenarios/datagrams.ts";
 import * as eager_tasks from "./scenarios/eager_tasks.ts";
 import * as futures from "./scenarios/futures.ts";
 import * as gather from "./scenarios/gather.ts";
@@ -60,4 +61,5 @@ export const THEMES: readonly Theme[] = [
   { name: "subprocess_protocols", scenarios: subprocess_protocols, runs: "on the machine's clock" },
   { name: "protocols", scenarios: protocols, runs: "on the machine's clock" },
   { name: "tcp_streams", scenarios: tcp_streams, runs: "on the machine's clock" },
+  { name: "datagrams", scenarios: datagrams, runs: "on the machine's clock" },
 ];
