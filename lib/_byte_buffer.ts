@@ -18,7 +18,7 @@ export interface Match {
  * A view keeps its whole array alive. Of a large one, a small part is copied instead; otherwise that would be a waste: in
  * Deno a new array of any size costs about a microsecond, which is ten views.
  */
-const LARGE_ARRAY = 64 * 1024;
+const LARGE_ARRAY = 256 * 1024;
 const LEAST_SHARE = 1 / 16;
 
 const LEAST_CAPACITY = 1024;

@@ -9,9 +9,7 @@ import type { ByteBuffer } from "./_byte_buffer.ts";
 import type { Bytes } from "./_bytes.ts";
 
 const MIN_READ_SIZE = 1024;
-const MAX_READ_SIZE = 64 * 1024;
-/** Bytes that one read of the system is given room for at most, where more are known to be missing. */
-const MAX_KNOWN_READ_SIZE = 256 * 1024;
+const MAX_READ_SIZE = 256 * 1024;
 
 /**
  * The first array of a connection is small, since it may stay its only one. The next ones are larger, and serve many reads:
@@ -27,10 +25,10 @@ export class ReadSize {
   /** The free end of a buffer, for a read; `missing` tells how many bytes are known to be missing. */
   lend(buffer: ByteBuffer, missing = 0): Bytes {
     if (buffer.length === 0 && buffer.capacity > Math.max(this.#bytes, LARGEST_SHARED_ARRAY)) buffer.shrink();
-    const size = Math.max(this.#bytes, Math.min(missing, MAX_KNOWN_READ_SIZE));
+    const size = Math.max(this.#bytes, Math.min(missing, MAX_READ_SIZE));
     const fresh = Math.max(
       size,
-      Math.min(missing, 2 * MAX_KNOWN_READ_SIZE),
+      Math.min(missing, 2 * MAX_READ_SIZE),
       Math.min(GROWTH * buffer.capacity || FIRST_ARRAY, LARGEST_SHARED_ARRAY),
     );
     // A short free end is not worth a read of its own.

@@ -94,8 +94,8 @@ export interface ReadFrameOptions extends FrameOptions {
  * error of the connection is thrown once the bytes before it have been read.
  *
  * It also works on its own, with `feed_data()` and `feed_eof()`. One caller may read at a time. What a read gives is the
- * caller's own, and later reads do not change it; but it may be a view of a larger `ArrayBuffer`, so copy it before you
- * transfer that.
+ * caller's own, and later reads do not change it; but it may be a view of a larger `ArrayBuffer`, of up to 256 KiB. So copy
+ * a small part that you keep for long, and before you transfer that.
  *
  * @example
  * ```ts

@@ -31,6 +31,7 @@ export interface Peers {
 /** The columns of the tables, in their order. */
 export const LABELS: Readonly<Record<string, string>> = {
   asyncio: "this",
+  readinto: "this readinto",
   protocols: "this prot.",
   bare: "bare Deno",
   node_deno: "Deno node:net",
@@ -58,9 +59,16 @@ function deno_sides(): Side[] {
       key: "asyncio",
       label: LABELS.asyncio,
       about: version,
-      server: deno("server_asyncio.ts"),
+      server: [...deno("server_asyncio.ts"), "read"],
       tasks: deno("tasks.ts"),
       startup: { empty: script("startup_empty.ts"), full: script("../../mod.ts") },
+    },
+    {
+      key: "readinto",
+      label: LABELS.readinto,
+      about: version,
+      server: [...deno("server_asyncio.ts"), "readinto"],
+      services: ["echo", "sink"],
     },
     {
       key: "protocols",

@@ -1,4 +1,6 @@
-/** Servers on this library's streams. Usage: server_asyncio.ts SERVICE TRANSPORT [PATH | CERTIFICATE KEY] */
+/**
+ * Servers on this library's streams. Usage: server_asyncio.ts read|readinto SERVICE TRANSPORT [PATH | CERTIFICATE KEY]
+ */
 import * as asyncio from "../../mod.ts";
 
 type Service = (reader: asyncio.StreamReader, writer: asyncio.StreamWriter) => Promise<void>;
@@ -42,11 +44,27 @@ const services: Record<string, Service> = {
   },
 };
 
-const [service, transport, first, second] = Deno.args;
+/** The services that read straight into an array of their own. */
+const readinto_services: typeof services = {
+  async echo(reader, writer) {
+    const buffer = new Uint8Array(SIZE);
+    for (let count; (count = await reader.readinto(buffer)) > 0;) {
+      writer.write(buffer.subarray(0, count));
+      await writer.drain();
+    }
+  },
+  async sink(reader) {
+    const buffer = new Uint8Array(SIZE);
+    while (await reader.readinto(buffer) > 0) { /* Only read. */ }
+  },
+};
+
+const [style, service, transport, first, second] = Deno.args;
+const serve_connection = (style === "readinto" ? readinto_services : services)[service];
 
 async function serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter): Promise<void> {
   try {
-    await services[service](reader, writer);
+    await serve_connection(reader, writer);
   } catch {
     // The load ends its connections as it likes.
   }
