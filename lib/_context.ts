@@ -20,6 +20,29 @@ let last_task_number = 0;
 /** Who in the library listens to which abort signal. */
 export const signal_places: WeakMap<AbortSignal, SignalPlaces> = new WeakMap();
 
+/** A connection with bytes that are to leave later. */
+interface Unsent {
+  _flush_now(): void;
+}
+
+const unsent: Set<Unsent> = new Set();
+let listens_to_exit = false;
+
+/** Has a connection flushed should the program exit before `unmark_unsent()`. */
+export function mark_unsent(connection: Unsent): void {
+  unsent.add(connection);
+  if (listens_to_exit) return;
+  listens_to_exit = true;
+  globalThis.addEventListener("unload", () => {
+    for (const each of unsent) each._flush_now();
+  });
+}
+
+/** There is nothing to flush any more. */
+export function unmark_unsent(connection: Unsent): void {
+  unsent.delete(connection);
+}
+
 /** The scope of the running code, or `undefined` outside of every task and loop callback. */
 export function current_scope(): Scope | undefined {
   return storage.getStore();

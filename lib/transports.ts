@@ -8,7 +8,7 @@ import type { EventLoop } from "./deno_events.ts";
 import { to_bytes } from "./_bytes.ts";
 import { Attempt, type Securing, shake_hands } from "./_connecting.ts";
 import { DEFAULT_HIGH_WATER, DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
-import { get_default_loop } from "./_context.ts";
+import { get_default_loop, mark_unsent, unmark_unsent } from "./_context.ts";
 import { ConnectionAbortedError, ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
 import type { TimerHandle } from "./events.ts";
 import { Driver } from "./_driver.ts";
@@ -66,7 +66,8 @@ export class Transport {
   #low = DEFAULT_HIGH_WATER / 4;
   #paused = false;
   #flush_scheduled = false;
-  #flushes_at_exit = false;
+  /** `drain()` has left bytes for later. */
+  #is_unsent = false;
   /** Those who wait until it is time to write more. */
   #drains: Line<void> | null = null;
   #drain_error: unknown = undefined;
@@ -407,18 +408,21 @@ export class Transport {
     if (!queue.has_waiting || queue.is_sending) return;
     if (!has_input || this.#paused || queue.size >= OFFERED_AT_ONCE) return this.#flush();
     // The program may end before.
-    if (!this.#flushes_at_exit) {
-      this.#flushes_at_exit = true;
-      globalThis.addEventListener("unload", this.#flush_step);
+    if (!this.#is_unsent) {
+      this.#is_unsent = true;
+      mark_unsent(this);
     }
+  }
+
+  #unmark(): void {
+    if (!this.#is_unsent) return;
+    this.#is_unsent = false;
+    unmark_unsent(this);
   }
 
   /** Offers the kernel what is queued, unless it still works on the write before. */
   #flush(): void {
-    if (this.#flushes_at_exit) {
-      this.#flushes_at_exit = false;
-      globalThis.removeEventListener("unload", this.#flush_step);
-    }
+    this.#unmark();
     if (this.#state === "held") return;
     const bytes = this.#queue.begin();
     if (bytes !== null) this.#send(bytes);
@@ -628,13 +632,12 @@ export class Transport {
     else this.#flush_scheduled = false;
   };
 
-  readonly #flush_step: Step & EventListenerObject = {
+  readonly #flush_step: Step = {
     _run: () => {
       this.#flush_scheduled = false;
       this.#flush();
       return null;
     },
-    handleEvent: () => this.#flush(),
   };
 
   #append(bytes: Uint8Array): void {
@@ -727,6 +730,7 @@ export class Transport {
 
   #free(): void {
     this.#state = "closed";
+    this.#unmark();
     this.#close_timer?.cancel();
     this.#loop._resources.delete(this);
     try {
