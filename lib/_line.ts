@@ -16,6 +16,7 @@
 import type { EventLoop } from "./deno_events.ts";
 import { current_loop, signal_places } from "./_context.ts";
 import { check_options, shown } from "./exceptions.ts";
+import { done_future } from "./_done_futures.ts";
 import { Future } from "./futures.ts";
 import type { Step, Strand } from "./_scopes.ts";
 
@@ -240,16 +241,15 @@ export class Gate extends Line<unknown, Visitor<unknown>> {
   enter<T>(visit: () => T, options: SignalOption | undefined): Future<T> {
     const signal = wait_signal(options);
     if (!this.#open() || signal?.aborted) return new Visitor(this, visit, signal);
-    const future = new Future<T>();
     let result: T;
     try {
       result = visit();
     } catch (error) {
+      const future = new Future<T>();
       future._fail(error);
       return future;
     }
-    future.set_result(result);
-    return future;
+    return done_future(result);
   }
 }
 

@@ -18,7 +18,7 @@ import { Handle } from "./events.ts";
 import { type Step, type Strand, UNKNOWN_STRAND } from "./_scopes.ts";
 
 /** Iterations between two looks at the clock, to see whether the turn has lasted a millisecond: timers and I/O wait. */
-const ITERATIONS_PER_LOOK_AT_CLOCK = 2;
+const ITERATIONS_PER_LOOK_AT_CLOCK = 4;
 
 /** Steps for which the queue keeps room. */
 const KEPT_LENGTH = 1024;

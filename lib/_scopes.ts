@@ -14,7 +14,7 @@
  */
 
 import type { EventLoop } from "./deno_events.ts";
-import { CancelledError } from "./exceptions.ts";
+import { CancelledError, thrown_by_loop } from "./exceptions.ts";
 import type { Task } from "./tasks.ts";
 
 /**
@@ -421,7 +421,7 @@ export class Wait implements Step {
       this.future._pass_on(this.#resolve, this.#reject);
     } else {
       this.future._lose();
-      this.#reject(new CancelledError(this.#cancel_message));
+      this.#reject(thrown_by_loop(this.#cancel_message));
     }
     return scope.root;
   }

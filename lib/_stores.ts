@@ -17,26 +17,32 @@ export interface Store<T> {
 /** Items in front of a FIFO's first that may be empty before they are cut off. An arbitrary number. */
 const KEPT_FRONT = 1024;
 
-/** First in, first out: an array whose front is cut off now and then. `Array.shift()` moves all items of a long one. */
+/**
+ * First in, first out: an array whose front is cut off now and then. `Array.shift()` moves all items of a long one. The
+ * array is kept when the last item leaves: to let it grow again costs more than to put and get an item.
+ */
 export class Fifo<T> implements Store<T> {
   #items: (T | undefined)[] = [];
   #first = 0;
+  #end = 0;
 
   get size(): number {
-    return this.#items.length - this.#first;
+    return this.#end - this.#first;
   }
 
   put(item: T): void {
-    this.#items.push(item);
+    this.#items[this.#end++] = item;
   }
 
   get(): T {
     const item = this.#items[this.#first] as T;
     this.#items[this.#first++] = undefined;
-    if (this.#first === this.#items.length) {
-      this.#items.length = this.#first = 0;
-    } else if (this.#first > KEPT_FRONT && 2 * this.#first > this.#items.length) {
-      this.#items = this.#items.slice(this.#first);
+    if (this.#first === this.#end) {
+      this.#first = this.#end = 0;
+      if (this.#items.length > KEPT_FRONT) this.#items = [];
+    } else if (this.#first > KEPT_FRONT && 2 * this.#first > this.#end) {
+      this.#items = this.#items.slice(this.#first, this.#end);
+      this.#end -= this.#first;
       this.#first = 0;
     }
     return item;

@@ -89,7 +89,7 @@ export class Handle implements Step, Strand {
   #args: readonly unknown[];
   #cancelled = false;
   /** Lets the callback go in the context in which it was scheduled; `null` for the library's own, which need none. */
-  #open: (() => void) | null = null;
+  #open: ((handle: Handle) => void) | null = null;
   /** @internal */
   _settled = true;
 
@@ -109,13 +109,22 @@ export class Handle implements Step, Strand {
     this.#callback = callback;
     this.#args = args;
     if (!captures) return;
-    if (runner === undefined) context.run_in_scope(loop._scope, Handle.#wait, this);
-    else runner(() => context.run_in_scope(loop._scope, Handle.#wait, this));
+    if (runner === undefined) this.#wait();
+    else runner(() => this.#wait());
   }
 
-  // The engine restores the context of a suspended async function by itself, at a tenth of an AsyncResource's price.
-  static async #wait(handle: Handle): Promise<void> {
-    await new Promise<void>((open) => handle.#open = open);
+  // A reaction keeps the context of the code that adds the callback until the loop comes to it.
+  #wait(): void {
+    new Promise<Handle>((open) => this.#open = open).then(Handle.#begin);
+  }
+
+  static #begin(handle: Handle): void {
+    const scope = handle.#loop._scope;
+    if (context.current_scope() === scope) Handle.#run_here(handle);
+    else context.run_in_scope(scope, Handle.#run_here, handle);
+  }
+
+  static #run_here(handle: Handle): void {
     handle.#call();
     handle._settled = true;
     handle.#loop._rested(handle);
@@ -146,7 +155,7 @@ export class Handle implements Step, Strand {
       return null;
     }
     this._settled = false;
-    this.#open();
+    this.#open(this);
     return this;
   }
 

@@ -33,6 +33,19 @@ export class CancelledError extends Error {
 }
 
 /**
+ * A `CancelledError` as the loop throws it into code that waits. It has no stack: all that the engine could note is the
+ * loop's own frames, and with them it keeps what they work on, about a kibibyte for each cancelled task.
+ */
+export function thrown_by_loop(message: string | undefined): CancelledError {
+  const limit = Error.stackTraceLimit;
+  // Where a program has frozen `Error`, an assignment would throw.
+  Reflect.set(Error, "stackTraceLimit", 0);
+  const error = new CancelledError(message);
+  Reflect.set(Error, "stackTraceLimit", limit);
+  return error;
+}
+
+/**
  * A future was asked for something its state does not allow: the result of a pending one, or a second result.
  *
  * @example

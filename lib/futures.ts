@@ -13,7 +13,15 @@ import { INSPECT } from "./constants.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { current_loop, current_scope, run_in_scope } from "./_context.ts";
 import { type ContextRunner, Handle } from "./events.ts";
-import { CancelledError, check_callable, check_loop, InvalidStateError, RuntimeError, shown } from "./exceptions.ts";
+import {
+  CancelledError,
+  check_callable,
+  check_loop,
+  InvalidStateError,
+  RuntimeError,
+  shown,
+  thrown_by_loop,
+} from "./exceptions.ts";
 import { Scope, SHIELD, type Step, type Strand, Wait } from "./_scopes.ts";
 
 type State = "pending" | "finished" | "failed" | "cancelled";
@@ -351,7 +359,7 @@ export class Future<T> implements Promise<T> {
       this._retrieve();
       reject(this.#outcome);
     } else {
-      reject(this._make_cancelled_error());
+      reject(this._make_cancelled_error(thrown_by_loop));
     }
   }
 
@@ -448,9 +456,11 @@ export class Future<T> implements Promise<T> {
    *
    * @internal
    */
-  _make_cancelled_error(): CancelledError {
+  _make_cancelled_error(
+    make: (message?: string) => CancelledError = (message) => new CancelledError(message),
+  ): CancelledError {
     const cause = this.#outcome;
-    if (!(cause instanceof CancelledError)) return new CancelledError(cause as string | undefined);
+    if (!(cause instanceof CancelledError)) return make(cause as string | undefined);
     this.#outcome = cause.message;
     return cause;
   }
@@ -544,18 +554,33 @@ export class Call<T> extends Future<T> {
   constructor(body: () => T | PromiseLike<T>, scope: Scope = call_scope()) {
     super({ loop: scope.loop });
     this.#scope = scope;
-    run_in_scope(scope, Call.#main, this, body);
+    run_in_scope(scope, Call.#begin<T>, this, body);
   }
 
-  static async #main<T>(call: Call<T>, body: () => T | PromiseLike<T>): Promise<void> {
+  // Not an async function, whose suspended frame is twice as large as these callbacks.
+  static #begin<T>(call: Call<T>, body: () => T | PromiseLike<T>): void {
+    let result: T | PromiseLike<T>;
     try {
-      const result = await body();
-      call._finish(result, undefined, true);
+      result = body();
     } catch (error) {
-      if (error instanceof CancelledError) call._finish_cancelled(error, true);
-      else call._fail(error, true);
+      return call.#fail(error);
     }
-    const scope = call.#scope;
+    Promise.resolve(result).then((value) => call.#succeed(value), (error) => call.#fail(error));
+  }
+
+  #succeed(result: T): void {
+    this._finish(result, undefined, true);
+    this.#leave();
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof CancelledError) this._finish_cancelled(error, true);
+    else this._fail(error, true);
+    this.#leave();
+  }
+
+  #leave(): void {
+    const scope = this.#scope;
     scope.end();
     // Outside of a task, the code of the call is all there is to come to rest.
     if (scope.parent === null) scope.loop._rested(scope);

@@ -7,6 +7,7 @@
 import { current_loop } from "./_context.ts";
 import { INSPECT } from "./constants.ts";
 import { BrokenResourceError, check_number, ClosedResourceError, EndOfStream, WouldBlock } from "./exceptions.ts";
+import { done_future } from "./_done_futures.ts";
 import { Future } from "./futures.ts";
 import { Line, Place, wait_signal } from "./_line.ts";
 import { Fifo } from "./_stores.ts";
@@ -162,14 +163,14 @@ class Channel<T> {
 
 /** A call that need not wait, or must not. */
 function attempt<T>(signal: AbortSignal | undefined, fn: () => T): Future<T> {
-  const future = new Future<T>();
   try {
     signal?.throwIfAborted();
-    future.set_result(fn());
+    return done_future(fn());
   } catch (error) {
+    const future = new Future<T>();
     future._fail(error);
+    return future;
   }
-  return future;
 }
 
 function closed_while_waiting(): ClosedResourceError {

@@ -95,7 +95,7 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
    */
   create_task<T>(coroutine: CoroutineLike<T>, options?: TaskOptions): Task<T> {
     const task = this.#make_task(coroutine, options);
-    this.#follow(task as Task<unknown>, (error) => this.#fail(error));
+    this.#follow(task as Task<unknown>, this.#on_done);
     return task;
   }
 
@@ -140,7 +140,9 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
             if (!ready.done()) ready.set_result(value as T);
           },
         }), options);
-      this.#follow(task as Task<unknown>, (error) => {
+      this.#follow(task as Task<unknown>, () => {
+        const error = this.#drop(task as Task<unknown>);
+        if (error === null) return;
         // Nobody hears of it from this call once it said that the task is ready, or was cancelled.
         if (ready.done()) this.#fail(error);
         else ready._fail(error);
@@ -183,20 +185,26 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
     return task;
   }
 
-  /** Counts the task among the group's until it is done, and has its error heard. */
-  #follow(task: Task<unknown>, on_error: (error: unknown) => void): void {
-    const ended = () => {
-      this.#tasks.delete(task);
-      if (this.#tasks.size === 0 && this.#all_ended !== null && !this.#all_ended.done()) {
-        this.#all_ended.set_result(undefined);
-      }
-      if (task.cancelled()) return;
-      const error = task.exception();
-      if (error !== null) on_error(error);
-    };
-    if (task.done()) return ended();
+  /** Counts the task among the group's until it is done: then `on_done` has to drop it. */
+  #follow(task: Task<unknown>, on_done: (task: Future<unknown>) => void): void {
+    if (task.done()) return on_done(task);
     this.#tasks.add(task);
-    task._on_done(ended);
+    task._on_done(on_done);
+  }
+
+  // One for all tasks: a closure for each of many is memory.
+  readonly #on_done = (task: Future<unknown>): void => {
+    const error = this.#drop(task);
+    if (error !== null) this.#fail(error);
+  };
+
+  /** Takes a task that is done off the list, and gives its error. */
+  #drop(task: Future<unknown>): unknown {
+    this.#tasks.delete(task as Task<unknown>);
+    if (this.#tasks.size === 0 && this.#all_ended !== null && !this.#all_ended.done()) {
+      this.#all_ended.set_result(undefined);
+    }
+    return task.cancelled() ? null : task.exception();
   }
 
   /**

@@ -83,10 +83,12 @@ export class Timeout implements AsyncContextManager<Timeout>, ScopedManager {
     if (when !== null) check_number("when", when);
     this.#when = when;
     this.#handle?.cancel();
+    this.#handle = null;
+    if (when === null) return;
     const loop = this.#scope!.loop;
-    if (when === null) this.#handle = null;
-    else if (when <= loop.time()) this.#handle = loop._call_soon(() => this.#expire());
-    else this.#handle = loop._call_at(when, () => this.#expire());
+    const now = loop.time();
+    const expire = () => this.#expire();
+    this.#handle = when <= now ? loop._call_soon(expire) : loop._call_at(when, expire, now);
   }
 
   /**

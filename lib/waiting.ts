@@ -11,6 +11,7 @@ import { current_loop } from "./_context.ts";
 import { type AwaitableLike, Coroutine } from "./coroutines.ts";
 import type { TimerHandle } from "./events.ts";
 import { CancelledError, check_number, check_options, shown, TimeoutError } from "./exceptions.ts";
+import { unshared } from "./_done_futures.ts";
 import { Call, Future } from "./futures.ts";
 import { ensure_future } from "./tasks.ts";
 import { timeout as timeout_in } from "./timeouts.ts";
@@ -438,7 +439,7 @@ export function as_completed<A extends AwaitableLike<unknown>>(
   check_options(options, ["timeout"]);
   const timeout = options?.timeout ?? null;
   if (timeout !== null) check_number("timeout", timeout);
-  const given = [...new Set(awaitables)];
+  const given = [...new Set(Array.from(awaitables, unshared))];
   for (const each of given) check_awaitable(each);
   return new Completions(given.map((each) => ensure_future(each as AwaitableLike<ResultOf<A>>)), timeout);
 }
