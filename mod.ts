@@ -70,6 +70,18 @@ export {
   type Signal,
 } from "./lib/_deno.ts";
 export {
+  type CallFrame,
+  type CallGraphOptions,
+  capture_call_graph,
+  format_call_graph,
+  type FrameCallGraphEntry,
+  future_add_to_awaited_by,
+  future_discard_from_awaited_by,
+  type FutureCallGraph,
+  print_call_graph,
+  type PrintCallGraphOptions,
+} from "./lib/graph.ts";
+export {
   type CallOptions,
   type ContextRunner,
   type ExceptionContext,
@@ -208,6 +220,18 @@ export {
   type ThreadPoolExecutorOptions,
   to_thread,
 } from "./lib/threads.ts";
+export {
+  capture_tasks,
+  type PrintTasksOptions,
+  ps,
+  pstree,
+  type TaskRecord,
+  type TaskState,
+  type TextSink,
+  type WaitRecord,
+} from "./lib/tools.ts";
+/** Hooks for what happens in a program, and OpenTelemetry. */
+export * as tracing from "./lib/tracing.ts";
 export { Timeout, timeout, timeout_at } from "./lib/timeouts.ts";
 export type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./lib/_tls.ts";
 export { Transport } from "./lib/transports.ts";

@@ -20,6 +20,8 @@ import {
 } from "./_deno.ts";
 import { ExceptionGroup, TimeoutError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
+import { from_here } from "./_observers.ts";
+import type { Purpose } from "./_purpose.ts";
 import { secure, type TlsSide } from "./_tls.ts";
 
 /** Where to connect to. */
@@ -51,9 +53,11 @@ export interface Securing {
 export class Attempt<T> extends Future<T> {
   readonly #abort = new AbortController();
   readonly #dispose: (value: T) => void;
+  readonly #what: string;
 
   /**
    * @param timeout Seconds that the work may take, and the text of the error if it takes longer.
+   * @param what The work in a few words.
    */
   constructor(
     loop: EventLoop,
@@ -61,8 +65,10 @@ export class Attempt<T> extends Future<T> {
     dispose: (value: T) => void,
     signal?: AbortSignal,
     timeout: { readonly seconds: number; readonly text: string } | null = null,
+    what: string = "call of the system",
   ) {
     super({ loop });
+    this.#what = what;
     this.#dispose = dispose;
     const give_up = (error: unknown) => {
       if (this.done()) return;
@@ -90,7 +96,7 @@ export class Attempt<T> extends Future<T> {
     };
     if (this.done()) end();
     else this.#abort.signal.addEventListener("abort", end, { once: true });
-    work(this.#abort.signal).then(
+    from_here(() => work(this.#abort.signal)).then(
       (value) => loop._deliver(done, value),
       (error) => loop._deliver(failed, error),
     );
@@ -100,6 +106,10 @@ export class Attempt<T> extends Future<T> {
     if (!super.cancel(message)) return false;
     this.#abort.abort();
     return true;
+  }
+
+  override get _purpose(): Purpose {
+    return { call: this.#what, external: true };
   }
 
   override _lose(): void {

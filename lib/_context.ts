@@ -9,13 +9,17 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { EventLoop } from "./deno_events.ts";
+import type { Observer } from "./_observers.ts";
 import type { Scope } from "./_scopes.ts";
 import type { SignalPlaces } from "./_line.ts";
 
 const storage: AsyncLocalStorage<Scope> = new AsyncLocalStorage();
+const origins: AsyncLocalStorage<string> = new AsyncLocalStorage();
 let loop_factory: (() => EventLoop) | null = null;
 let default_loop: EventLoop | null = null;
 let last_task_number = 0;
+let last_object_number = 0;
+let observer: Observer | null = null;
 
 /** Who in the library listens to which abort signal. */
 export const signal_places: WeakMap<AbortSignal, SignalPlaces> = new WeakMap();
@@ -83,4 +87,29 @@ export function set_loop_factory(factory: () => EventLoop): void {
 /** The number that names a task that was given no name. */
 export function next_task_number(): number {
   return ++last_task_number;
+}
+
+/** Calls `fn` so that what it makes later on counts as made by those calls; see `current_origin()`. */
+export function run_with_origin<R>(origin: string, fn: () => R): R {
+  return origins.run(origin, fn);
+}
+
+/** The calls that the running code of the library works for. */
+export function current_origin(): string | undefined {
+  return origins.getStore();
+}
+
+/** The number that tells a thing without a name from others in a picture. */
+export function next_object_number(): number {
+  return ++last_object_number;
+}
+
+/** Who is told of tasks, connections and locks; `null` if nobody wants to know, as is the rule. */
+export function current_observer(): Observer | null {
+  return observer;
+}
+
+/** See `current_observer()`. */
+export function set_observer(next: Observer | null): void {
+  observer = next;
 }

@@ -17,6 +17,18 @@ export function env_flag(name: string): boolean {
   return Boolean(Deno.env.get(name));
 }
 
+/** The runtime's own OpenTelemetry tracer; `null` if telemetry is off. */
+export function telemetry_tracer(): unknown {
+  const tracer = Deno.telemetry.tracerProvider.getTracer("asyncio");
+  try {
+    // Deno tells in no other way. A span that does not end is not exported.
+    tracer.startSpan("probe");
+    return tracer;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Calls `fn` on Ctrl-C, which tells whether it was for it. The second time that it was, the process ends.
  *

@@ -133,6 +133,9 @@ export class Intake implements Answerer {
       return future;
     }
     this.#ends ??= new Line<void>({
+      call: "wait_eof",
+      of: this.#source,
+      external: true,
       ready: () => this.#ended(),
       take: () => {
         if (this.#error !== undefined) throw this.#error;

@@ -18,6 +18,7 @@ import { current_loop, signal_places } from "./_context.ts";
 import { check_options, shown } from "./exceptions.ts";
 import { done_future } from "./_done_futures.ts";
 import { Future } from "./futures.ts";
+import type { Purpose } from "./_purpose.ts";
 import type { Step, Strand } from "./_scopes.ts";
 
 /** What a line needs to know of the thing that is waited for. */
@@ -28,6 +29,11 @@ export interface Rules<T, P extends Place<T> = Place<T>> {
   take(place: P): T;
   /** A place left with nothing; `woken` if it had been its turn, so that the turn is now another's. */
   left(woken: boolean, place: P): void;
+  /** The call that waits in this line, and what it was made on; for the picture of what a program waits for. */
+  readonly call?: string;
+  readonly of?: unknown;
+  /** The system, or a thread, ends the wait. */
+  readonly external?: boolean;
 }
 
 /** Waiting: its turn has not come. Woken, or leaving with nothing: its step is on the loop's ready queue. */
@@ -91,6 +97,11 @@ export class Place<T> extends Future<T> implements Step {
       return this._fail(error, true);
     }
     return this._finish(result, undefined, true);
+  }
+
+  override get _purpose(): Purpose | null {
+    const { call, of, external } = this.#line.rules;
+    return call === undefined ? null : { call, of, external };
   }
 
   /** Asks it to leave the line, which it does in the loop's next iteration, as a cancelled task would. */
@@ -226,14 +237,17 @@ export interface GateRules {
   ready?(): boolean;
   /** One left without having gone through; see `Rules`. @default nothing */
   left?(woken: boolean): void;
+  /** See `Rules`. */
+  readonly call: string;
+  readonly of: unknown;
 }
 
 /** A line in front of something that those who come when it is open get to at once. */
 export class Gate extends Line<unknown, Visitor<unknown>> {
   readonly #open: () => boolean;
 
-  constructor({ open, ready = () => true, left = () => {} }: GateRules) {
-    super({ ready, take: (visitor) => visitor.visit(), left });
+  constructor({ open, ready = () => true, left = () => {}, call, of }: GateRules) {
+    super({ ready, take: (visitor) => visitor.visit(), left, call, of });
     this.#open = open;
   }
 

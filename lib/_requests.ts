@@ -9,6 +9,7 @@ import type { Bytes } from "./_bytes.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { IncompleteReadError, LimitOverrunError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
+import type { Purpose } from "./_purpose.ts";
 import type { Step, Strand } from "./_scopes.ts";
 import { type Layout, read_length, type StructValue } from "./structs.ts";
 
@@ -37,6 +38,8 @@ export interface Query<T> {
 
 /** Who answers requests. */
 export interface Answerer {
+  /** What the bytes come from. */
+  readonly source: unknown;
   _serve(request: Request<unknown>): Strand | null;
   /** Puts in front again what was not for anybody. */
   unread(bytes: Uint8Array): void;
@@ -66,6 +69,10 @@ export abstract class Request<T> extends Future<T> implements Step, Query<T> {
 
   /** Bytes were put in front of what it has looked at. */
   restart(): void {}
+
+  override get _purpose(): Purpose {
+    return { call: this.name, of: this._answerer.source, external: true };
+  }
 
   _run(): Strand | null {
     return this._answerer._serve(this);

@@ -196,6 +196,15 @@ export class Scope implements Strand {
     }
   }
 
+  /** All that its code waits for. */
+  all_waited(): Awaitable[] {
+    const found: Awaitable[] = [];
+    for (const scope of this.#active(false)) {
+      for (let wait = scope.first_wait; wait !== null; wait = wait.next) found.push(wait.future);
+    }
+    return found;
+  }
+
   /** Something that its code waits for. */
   get waited(): Awaitable | null {
     return this.#active(false).find((each) => each.first_wait !== null)?.first_wait?.future ?? null;

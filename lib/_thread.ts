@@ -13,6 +13,7 @@ import type { EventLoop } from "./deno_events.ts";
 import { type Envelope, type Order, type Reply, revive, type Target, thread_url } from "./_deno_thread.ts";
 import { BrokenWorkerThread } from "./exceptions.ts";
 import { Future } from "./futures.ts";
+import type { Purpose } from "./_purpose.ts";
 import type { CapacityLimiter } from "./limiters.ts";
 
 /** How a job is to be run. */
@@ -58,6 +59,10 @@ export class Job<T> extends Future<T> {
       signal.addEventListener("abort", on_abort, { once: true });
       this.#stop_listening = () => signal.removeEventListener("abort", on_abort);
     }
+  }
+
+  override get _purpose(): Purpose {
+    return { call: "a thread", external: true };
   }
 
   /** Takes the arguments as they are now: a job that waits is not to see what becomes of them. */

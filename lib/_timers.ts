@@ -81,6 +81,11 @@ export class Timers {
     }
   }
 
+  /** Whether nothing is to come. */
+  get is_empty(): boolean {
+    return this.#heap.length === this.#cancelled;
+  }
+
   /** Drops all timers. */
   clear(): void {
     for (const timer of this.#heap) timer._scheduled = false;

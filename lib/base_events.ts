@@ -11,6 +11,7 @@ import { current_scope, get_default_loop } from "./_context.ts";
 import type { EventLoop } from "./deno_events.ts";
 import type { AwaitableLike, CoroutineLike } from "./coroutines.ts";
 import type { Processes, Signal } from "./_deno.ts";
+import { DebugMode, described } from "./_debug.ts";
 import { env_flag, SYSTEM_PROCESSES } from "./_deno_process.ts";
 import {
   type CallOptions,
@@ -22,6 +23,7 @@ import {
 } from "./events.ts";
 import { check_callable, check_number, check_options, RuntimeError, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
+import { creation_of } from "./_observers.ts";
 import { Scheduler } from "./_scheduler.ts";
 import { ArrayPool } from "./_send_queue.ts";
 import { Scope, type Step, type Strand } from "./_scopes.ts";
@@ -55,7 +57,6 @@ export abstract class BaseEventLoop {
   #running = false;
   #closed = false;
 
-  #debug: boolean;
   #exception_handler: ExceptionHandler | null = null;
   #task_factory: TaskFactory | null = null;
   #default_executor: ThreadPoolExecutor | null = null;
@@ -64,7 +65,7 @@ export abstract class BaseEventLoop {
   /** Every loop is an `EventLoop`; this class is the part of it that knows nothing of connections. */
   readonly #self: EventLoop = this as unknown as EventLoop;
 
-  /** Seconds that a callback may take before debug mode warns of it. */
+  /** Seconds that a callback, or a task between two waits, may take before debug mode warns of it. */
   slow_callback_duration: number = SLOW_CALLBACK_DURATION;
 
   /**
@@ -91,6 +92,12 @@ export abstract class BaseEventLoop {
    * @internal
    */
   readonly _tasks: TaskList = new TaskList();
+  /**
+   * Debug mode, while it is on.
+   *
+   * @internal
+   */
+  _debug: DebugMode | null = null;
   /** @internal */
   readonly _unretrieved: UnretrievedErrors;
   /**
@@ -122,9 +129,9 @@ export abstract class BaseEventLoop {
     );
     this.#timers = new Timers(this.#clock, this.#scheduler);
     this.#scheduler.before_iteration = () => this.#timers.collect_due();
-    this.#debug = env_flag("ASYNCIO_DEBUG");
     this._scope = new Scope(this.#self, null, null);
     this._unretrieved = new UnretrievedErrors(this.#self);
+    if (env_flag("ASYNCIO_DEBUG")) this.set_debug(true);
   }
 
   // Running
@@ -232,8 +239,14 @@ export abstract class BaseEventLoop {
     if (this.#closed) return;
     this._unretrieved.report_all();
     for (const task of [...this._tasks]) {
-      this.call_exception_handler({ message: "Task was destroyed but it is pending!", task });
+      this.call_exception_handler({
+        message: "Task was destroyed but it is pending!",
+        task,
+        source_traceback: creation_of(task),
+      });
     }
+    this._debug?.report_leaks();
+    this._debug?.end();
     this.#closed = true;
     for (const resource of this._resources) resource._loop_closed();
     this._signals.clear();
@@ -517,7 +530,9 @@ export abstract class BaseEventLoop {
   default_exception_handler(context: ExceptionContext): void {
     const lines = [context.message];
     for (const [key, value] of Object.entries(context)) {
-      if (key !== "message" && key !== "exception" && value !== undefined) lines.push(`${key}: ${described(value)}`);
+      if (value === undefined || key === "message" || key === "exception") continue;
+      if (key === "source_traceback") lines.push(`Created at (innermost call first):\n${value}`);
+      else lines.push(`${key}: ${described(value)}`);
     }
     if (context.exception === undefined) console.error(lines.join("\n"));
     else console.error(lines.join("\n"), "\n", context.exception);
@@ -548,22 +563,46 @@ export abstract class BaseEventLoop {
    * @returns True in debug mode.
    */
   get_debug(): boolean {
-    return this.#debug;
+    return this._debug !== null;
   }
 
   /**
-   * Switches debug mode: slow callbacks and coroutines that were never awaited are reported. It starts switched on where
-   * the environment variable `ASYNCIO_DEBUG` is set and may be read.
+   * Switches debug mode. It starts switched on where the environment variable `ASYNCIO_DEBUG` is set and may be read.
+   *
+   * It warns on the console of a callback, or a task between two waits, that ran for longer than
+   * `slow_callback_duration`; and tells the exception handler of a coroutine that was never awaited, of a task that
+   * swallowed its cancellation, and at the end of the loop of connections, servers and processes that were left open, each
+   * with the calls that made it. `pstree()` then also knows for how long tasks have waited, and who has a lock. When `run()`
+   * comes to rest with tasks that wait for each other's locks, queues, events or ends, and no timer or connection is left
+   * to wake them, it prints that picture, once.
+   *
+   * Differs from asyncio: the time of a task that goes on after a foreign promise is not taken.
    *
    * @param enabled Whether to switch it on.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * await asyncio.run(async () => {
+   *   console.log(asyncio.get_running_loop().get_debug()); // true
+   * }, { debug: true });
+   * ```
    */
   set_debug(enabled: boolean): void {
-    this.#debug = Boolean(enabled);
+    if (Boolean(enabled) === this.get_debug()) return;
+    if (enabled) {
+      const is_idle = () => this.#running && this.#scheduler.is_idle && this.#timers.is_empty;
+      this._debug = new DebugMode(this.#self, is_idle);
+    } else {
+      this._debug!.end();
+      this._debug = null;
+    }
   }
 
   /** @ignore */
   [INSPECT](): string {
-    return `<EventLoop running=${this.#running} closed=${this.#closed} debug=${this.#debug}>`;
+    return `<EventLoop running=${this.#running} closed=${this.#closed} debug=${this.get_debug()}>`;
   }
 
   // What the other rooms use
@@ -670,8 +709,7 @@ export abstract class BaseEventLoop {
 
   /** @internal */
   _report_slow(handle: Handle, seconds: number): void {
-    if (seconds < this.slow_callback_duration) return;
-    console.warn(`Executing ${described(handle)} took ${seconds.toFixed(3)} seconds`);
+    this._debug?.report_slow(described(handle), seconds);
   }
 
   #schedule(
@@ -696,10 +734,4 @@ export abstract class BaseEventLoop {
   _check_closed(): void {
     if (this.#closed) throw new RuntimeError("Event loop is closed");
   }
-}
-
-/** One line for a message: what the object prints itself as, or its plain text. */
-function described(value: unknown): string {
-  const inspect = (value as Record<symbol, unknown> | null)?.[INSPECT];
-  return typeof inspect === "function" ? inspect.call(value) : String(value);
 }

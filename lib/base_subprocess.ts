@@ -36,6 +36,8 @@ export function start_program<T>(
     },
     give_up,
     plan.signal,
+    null,
+    "program" in plan.spawn.command ? `spawn ${plan.spawn.command.program}` : "spawn a shell",
   );
 }
 

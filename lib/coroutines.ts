@@ -48,7 +48,7 @@ export class Coroutine<T> implements PromiseLike<T> {
   readonly #name: string;
   #state: "created" | "started" | "closed" = "created";
   /** @internal */
-  _watch: Watch | null = null;
+  _watch: CallWatch | null = null;
 
   /**
    * Made by the functions that `coroutine()` returns.
@@ -115,22 +115,34 @@ export class Coroutine<T> implements PromiseLike<T> {
   }
 }
 
-/** A call that debug mode watches, apart from the coroutine, so that the watch does not keep it alive. */
-interface Watch {
+/**
+ * A call that debug mode watches, apart from the coroutine, so that the watch does not keep it alive.
+ *
+ * @internal
+ */
+export interface CallWatch {
   readonly name: string;
   readonly loop: EventLoop;
+  readonly source_traceback: string;
   used: boolean;
 }
 
-const dropped = new FinalizationRegistry<Watch>(({ name, loop, used }) => {
-  if (!used) loop.call_exception_handler({ message: `coroutine '${name}' was never awaited` });
-});
+/** Says that a call was never awaited, unless it was, or that was said. */
+export function report_unused(watch: CallWatch): void {
+  const { name, loop, source_traceback } = watch;
+  loop._debug?.forget_call(watch);
+  if (watch.used) return;
+  watch.used = true;
+  loop.call_exception_handler({ message: `coroutine '${name}' was never awaited`, source_traceback });
+}
+
+const dropped = new FinalizationRegistry<CallWatch>(report_unused);
 
 /**
  * Makes a coroutine function: calling it gives a `Coroutine`, which starts only when it is awaited or made a task.
  *
- * In debug mode of the loop that runs the call, a coroutine that is dropped without having been awaited is reported by
- * name when it is collected.
+ * In debug mode of the loop that runs the call, a coroutine that was never awaited is reported by its name, with the calls
+ * that made it: when it is collected, or when the loop is closed.
  *
  * @param fn The function; usually an async one.
  * @returns A function with the same parameters, whose call starts nothing.
@@ -155,8 +167,8 @@ export function coroutine<A extends unknown[], T>(
   const coroutine_function = (...args: A): Coroutine<T> => {
     const loop = current_loop();
     const made = new Coroutine<T>(() => fn(...args), name);
-    if (loop.get_debug()) {
-      made._watch = { name, loop, used: false };
+    if (loop._debug !== null) {
+      made._watch = loop._debug.watch_call(name);
       dropped.register(made, made._watch);
     }
     return made;

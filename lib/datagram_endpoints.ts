@@ -84,6 +84,8 @@ class Inbox extends DatagramProtocol {
   error: unknown = undefined;
   transport!: DatagramTransport;
   readonly receivers: Gate = new Gate({
+    call: "recv",
+    of: this,
     open: () => this.#has_news(),
     ready: () => this.#has_news(),
     left: (woken) => {
@@ -98,6 +100,11 @@ class Inbox extends DatagramProtocol {
 
   #has_news(): boolean {
     return this.queue.size > 0 || this.closed || this.error !== undefined;
+  }
+
+  /** @ignore */
+  [INSPECT](): string {
+    return this.transport[INSPECT]();
   }
 
   override connection_made(transport: DatagramTransport): void {

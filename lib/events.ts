@@ -40,6 +40,8 @@ export interface ExceptionContext {
   readonly transport?: unknown;
   /** The socket that was at work. */
   readonly socket?: unknown;
+  /** In debug mode: the calls that made the thing, the innermost first. */
+  readonly source_traceback?: string;
 }
 
 /**

@@ -13,6 +13,7 @@ import { INSPECT } from "./constants.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { current_loop, current_scope, run_in_scope } from "./_context.ts";
 import { type ContextRunner, Handle } from "./events.ts";
+import type { Purpose } from "./_purpose.ts";
 import {
   CancelledError,
   check_callable,
@@ -483,6 +484,25 @@ export class Future<T> implements Promise<T> {
     return "future";
   }
 
+  /**
+   * What will end it, as far as the library knows.
+   *
+   * @internal
+   */
+  get _purpose(): Purpose | null {
+    return null;
+  }
+
+  /**
+   * The scopes of the code that awaits it.
+   *
+   * @internal
+   */
+  get _waiting_scopes(): Scope[] {
+    const all = this.#first === null ? [] : [this.#first, ...this.#rest ?? []];
+    return all.flatMap((each) => each instanceof Wait && each.scope !== undefined ? [each.scope] : []);
+  }
+
   /** @internal */
   _describe(): string {
     return `<Future ${this._outcome()}>`;
@@ -606,6 +626,10 @@ export class Call<T> extends Future<T> {
   override _is_of(root: Scope): boolean {
     return root === this.#scope.root;
   }
+
+  override get _purpose(): Purpose {
+    return { call: "call", futures: this.#scope.all_waited().filter(isfuture) };
+  }
 }
 
 /** A new scope inside the calling code's own. */
@@ -641,6 +665,10 @@ export class Yield<T> extends Future<T> implements Step {
   _run(): Strand | null {
     const cancel = this.#cancel;
     return cancel === null ? this._finish(this.#value, undefined, true) : this._finish_cancelled(cancel.message, true);
+  }
+
+  override get _purpose(): Purpose {
+    return { call: "sleep", until: 0 };
   }
 
   /**

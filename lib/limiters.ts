@@ -65,6 +65,8 @@ export class CapacityLimiter implements AsyncContextManager<null> {
   /** Who has a token, those included for whom one is set aside as they are woken. */
   readonly #borrowers = new Set<unknown>();
   readonly #line: Line<void, Borrower> = new Line<void, Borrower>({
+    call: "acquire",
+    of: this,
     ready: () => true,
     take: ({ borrower, has_token }) => {
       if (!has_token) throw has_one_already(borrower);

@@ -86,6 +86,7 @@ class Channel<T> {
   open_senders = 0;
   open_receivers = 0;
   readonly senders: Line<void, Sender<T>> = new Line<void, Sender<T>>({
+    call: "send",
     ready: () => true,
     take: (sender) => {
       if (!sender.taken) throw new BrokenResourceError("Cannot send: every receiving end is closed");
@@ -93,6 +94,7 @@ class Channel<T> {
     left: () => {},
   });
   readonly receivers: Line<unknown, Receiver<unknown>> = new Line<unknown, Receiver<unknown>>({
+    call: "receive",
     ready: ({ end }) => this.#has_item() || this.open_senders === 0 || end.closed,
     take: ({ end, visit }) => {
       if (end.closed && !this.#has_item()) throw closed_while_waiting();

@@ -58,6 +58,8 @@ export class Queue<T> {
     left: (woken) => {
       if (woken && !this.empty()) this.#getters.wake_next();
     },
+    call: "get",
+    of: this,
   });
   readonly #putters: Gate = new Gate({
     open: () => this.#can_put(),
@@ -65,9 +67,11 @@ export class Queue<T> {
     left: (woken) => {
       if (woken && !this.full()) this.#putters.wake_next();
     },
+    call: "put",
+    of: this,
   });
   /** As in asyncio, one that was woken goes on even if an item has come since. */
-  readonly #joiners: Gate = new Gate({ open: () => this.#unfinished === 0 });
+  readonly #joiners: Gate = new Gate({ open: () => this.#unfinished === 0, call: "join", of: this });
 
   /**
    * Makes an empty queue.

@@ -7,10 +7,13 @@
 import { EventLoop, new_event_loop } from "./deno_events.ts";
 import { THREAD_JOIN_TIMEOUT } from "./constants.ts";
 import { Coroutine, type CoroutineLike } from "./coroutines.ts";
+import type { Signal } from "./_deno.ts";
 import { on_interrupt } from "./_deno_process.ts";
 import { check_not_running } from "./events.ts";
+import { explain_run } from "./_explain.ts";
 import { CancelledError, check_callable, check_options, KeyboardInterrupt, RuntimeError, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
+import { check_signal } from "./_signals.ts";
 import type { Task } from "./tasks.ts";
 import { gather } from "./waiting.ts";
 
@@ -24,6 +27,13 @@ export interface RunOptions {
    * @default what the loop starts with
    */
   readonly debug?: boolean;
+  /**
+   * A signal on which the tree of the tasks is printed to the console's standard error, as `pstree()` draws it; the program
+   * goes on. Ctrl-\ sends `"SIGQUIT"`. The signal does what it did before when the run has ended.
+   *
+   * @default none
+   */
+  readonly dump_on?: Signal;
   /**
    * Makes the loop.
    *
@@ -58,11 +68,12 @@ export class Runner {
    * @throws {TypeError} If `loop_factory` is not a function.
    */
   constructor(options?: RunOptions) {
-    check_options(options, ["debug", "loop_factory"]);
+    check_options(options, ["debug", "loop_factory", "dump_on"]);
     if (options?.loop_factory !== undefined) check_callable("loop_factory", options.loop_factory);
     if (options?.debug !== undefined && typeof options.debug !== "boolean") {
       throw new TypeError(`"debug" must be a boolean, got ${shown(options.debug)}`);
     }
+    if (options?.dump_on !== undefined) check_signal(options.dump_on);
     this.#options = options ?? {};
   }
 
@@ -111,7 +122,9 @@ export class Runner {
       loop._deliver(() => task.cancel(), undefined);
       return true;
     });
+    let stop_explaining = () => {};
     try {
+      stop_explaining = explain_run(loop, this.#options.dump_on);
       return await loop.run_until_complete(task);
     } catch (error) {
       if (interrupted && error instanceof CancelledError && task.uncancel() === 0) {
@@ -120,6 +133,7 @@ export class Runner {
       throw error;
     } finally {
       stop_listening();
+      stop_explaining();
     }
   }
 
@@ -196,7 +210,11 @@ async function cancel_all_tasks(loop: EventLoop): Promise<void> {
  * Differs from asyncio: it does not block; await it.
  *
  * @param main A coroutine function, a `Coroutine`, or a future.
- * @param options Debug mode, and how the loop is made.
+ * If Deno has nothing left to do while tasks are pending, they could never go on: the tree of what they wait for is then
+ * printed to standard error, as `pstree()` draws it. Where the program awaits `run()` at its top level, Deno does not tell, and
+ * the program waits until Ctrl-C, as in CPython; there, debug mode and `dump_on` print the tree.
+ *
+ * @param options Debug mode, how the loop is made, and a signal that has the tasks printed.
  * @returns A promise of the result of `main`.
  * @throws {RuntimeError} If the calling code runs on a loop.
  * @throws {TypeError} If `main` is not a coroutine.

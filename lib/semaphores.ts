@@ -28,7 +28,7 @@ import { type AcquireOptions, Hold, waiters } from "./locks.ts";
 export class Semaphore implements AsyncContextManager<null> {
   /** The permits that nobody has; one for each who was woken is among them. */
   #permits: number;
-  readonly #gate: Gate = new Gate({ open: () => !this.locked(), left: () => this.#share() });
+  readonly #gate: Gate = new Gate({ open: () => !this.locked(), left: () => this.#share(), call: "acquire", of: this });
 
   /**
    * Makes a semaphore.

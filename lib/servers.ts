@@ -12,6 +12,7 @@ import { ConnectionAbortedError, type RawConn, type RawListener } from "./_deno.
 import { CancelledError, check_number, check_options, RuntimeError } from "./exceptions.ts";
 import { Call, Future } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
+import { Signpost } from "./_purpose.ts";
 import type { ServePlan } from "./_stream_options.ts";
 import type { StreamReader } from "./stream_reader.ts";
 import type { StreamWriter } from "./stream_writer.ts";
@@ -83,6 +84,9 @@ export class Server implements AsyncContextManager<Server> {
   /** Connections that wait for the iteration to come to them. */
   readonly #arrived: Streams[] = [];
   readonly #takers: Line<Streams | null> = new Line<Streams | null>({
+    call: "accept",
+    of: this,
+    external: true,
     ready: () => this.#arrived.length > 0 || this.#state === "closed",
     take: () => {
       const streams = this.#arrived.shift() ?? null;
@@ -101,7 +105,14 @@ export class Server implements AsyncContextManager<Server> {
   #accepting: Promise<void>[] = [];
   /** Ends of the waits for descriptors to become free. */
   readonly #pauses = new Set<() => void>();
-  readonly #waiters: Line<void> = new Line<void>({ ready: () => true, take: () => {}, left: () => {} });
+  readonly #waiters: Line<void> = new Line<void>({
+    call: "wait_closed",
+    of: this,
+    external: true,
+    ready: () => true,
+    take: () => {},
+    left: () => {},
+  });
 
   /**
    * Made by `start_server()`.
@@ -183,7 +194,10 @@ export class Server implements AsyncContextManager<Server> {
     }
     this.#check_open();
     return new Call<never>(async () => {
-      const forever = this.#forever = new Future<void>({ loop: this.#loop });
+      const forever = this.#forever = new Signpost<void>(
+        { call: "serve_forever", of: this, external: true },
+        this.#loop,
+      );
       try {
         await this.start_serving();
         await forever;

@@ -47,6 +47,9 @@ class Signals implements SignalIterator {
   #state: State = "paused";
   #stops: (() => void)[] = [];
   readonly #takers: Line<IteratorResult<Signal, undefined>> = new Line<IteratorResult<Signal, undefined>>({
+    call: "next",
+    of: this,
+    external: true,
     ready: () => this.#came.size > 0 || this.#state === "closed",
     take: () => {
       const [value] = this.#came;

@@ -9,6 +9,7 @@ import { INSPECT } from "./constants.ts";
 import { current_loop } from "./_context.ts";
 import { CancelledError, check_loop, check_options, shown } from "./exceptions.ts";
 import { Call, Future } from "./futures.ts";
+import { creation_of } from "./_observers.ts";
 import type { StreamReader } from "./stream_reader.ts";
 import { check_start_tls, type CloseOptions, type StartTlsOptions, type StreamStatistics } from "./_stream_options.ts";
 import type { TlsClientOptions, TlsServerOptions } from "./_tls.ts";
@@ -23,6 +24,7 @@ const forgotten = new FinalizationRegistry<{ readonly transport: Transport; read
     loop.call_exception_handler({
       message: "Unclosed StreamWriter was forgotten; its connection is closed",
       transport,
+      source_traceback: creation_of(transport),
     });
     transport.close();
   },

@@ -10,6 +10,7 @@ import { current_loop } from "./_context.ts";
 import { type AddressFamily, named_error, type RawListener, shown_address } from "./_deno.ts";
 import { check_callable } from "./exceptions.ts";
 import { Call, type Future } from "./futures.ts";
+import { from_here } from "./_observers.ts";
 import { type ClientConnectedCallback, Server } from "./servers.ts";
 import {
   check_open_connection,
@@ -70,6 +71,7 @@ export function open_over<T>(
     timeout === null
       ? null
       : { seconds: timeout, text: `Cannot connect to ${where_of(target)}: it took longer than ${timeout} seconds` },
+    `connect to ${where_of(target)}`,
   );
 }
 
@@ -296,7 +298,7 @@ export function serve(
   listen: () => Promise<RawListener[]>,
   make: (transport: Transport) => [StreamReader, StreamWriter] | null,
 ): Future<Server> {
-  return new Call(async () => {
+  const start = async () => {
     loop._check_closed();
     if (plan.securing !== null) await check_texts(plan.securing.side.options);
     const work = new Attempt(loop, listen, (listeners) => listeners.forEach((listener) => listener.close()));
@@ -308,5 +310,6 @@ export function serve(
       throw error;
     }
     return server;
-  });
+  };
+  return from_here(() => new Call(start));
 }

@@ -119,6 +119,9 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
   readonly #program: Program;
   readonly #pipes = new Set<OutputPipe>();
   readonly #waiters: Line<number> = new Line<number>({
+    call: "wait",
+    of: this,
+    external: true,
     ready: () => true,
     take: () => this.returncode!,
     left: () => {},

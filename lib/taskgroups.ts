@@ -9,6 +9,7 @@ import type { AsyncContextManager, ScopedManager } from "./async_with.ts";
 import { Coroutine, type CoroutineLike } from "./coroutines.ts";
 import { CancelledError, check_callable, ExceptionGroup, KeyboardInterrupt, RuntimeError } from "./exceptions.ts";
 import { Call, Future, shielded } from "./futures.ts";
+import { Signpost } from "./_purpose.ts";
 import type { Scope } from "./_scopes.ts";
 import type { Task, TaskOptions } from "./tasks.ts";
 
@@ -261,7 +262,10 @@ export class TaskGroup implements AsyncContextManager<TaskGroup>, ScopedManager 
     if (error !== null && !this.#aborting) this.#abort();
 
     while (this.#tasks.size > 0) {
-      const all_ended = this.#all_ended = new Future<void>({ loop: scope.loop });
+      const all_ended = this.#all_ended = new Signpost<void>(
+        { call: "TaskGroup", futures: this.#tasks },
+        scope.loop,
+      );
       try {
         // In a CancelScope that is cancelled every wait throws, and to wait again for slow cleanup would spin.
         if (this.#aborting) await shielded(async () => await all_ended);

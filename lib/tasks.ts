@@ -5,7 +5,7 @@
  */
 
 import type { EventLoop } from "./deno_events.ts";
-import { current_loop, current_scope, next_task_number, run_in_scope } from "./_context.ts";
+import { current_loop, current_observer, current_scope, next_task_number, run_in_scope } from "./_context.ts";
 import { type AwaitableLike, Coroutine, type CoroutineLike } from "./coroutines.ts";
 import type { ContextRunner, TimerHandle } from "./events.ts";
 import {
@@ -19,6 +19,7 @@ import {
   thrown_by_loop,
 } from "./exceptions.ts";
 import { Future, wrap_future, Yield } from "./futures.ts";
+import type { Purpose } from "./_purpose.ts";
 import { Scope, type Step, type Strand } from "./_scopes.ts";
 
 /**
@@ -113,7 +114,10 @@ export class Task<T> extends Future<T> implements Step {
     this.#name = options?.name ?? next_task_number();
     this.#scope = new Scope(loop, null, this as Task<unknown>);
     loop._tasks.add(this as Task<unknown>);
-    const runner = options?.context;
+    const observer = current_observer();
+    const runner = observer === null
+      ? options?.context
+      : observer.task_created(this as Task<unknown>, options?.context);
     if (options?.eager_start) {
       if (runner === undefined) this.#start();
       else runner(() => this.#start());
@@ -148,6 +152,7 @@ export class Task<T> extends Future<T> implements Step {
       else if (coroutine instanceof Future) coroutine.cancel(scope.cancel_message);
       return task.#end_cancelled(thrown_by_loop(scope.cancel_message));
     }
+    current_observer()?.task_started(task);
     let result: unknown;
     try {
       if (typeof coroutine === "function") result = coroutine();
@@ -176,12 +181,14 @@ export class Task<T> extends Future<T> implements Step {
   #end(result: T | undefined, exception: unknown): void {
     this.#leave();
     this._finish(result, exception, false);
+    current_observer()?.task_done(this as Task<unknown>);
     this.get_loop()._rested(this.#scope);
   }
 
   #end_cancelled(error: CancelledError): void {
     this.#leave();
     this._finish_cancelled(error, false);
+    current_observer()?.task_done(this as Task<unknown>);
     this.get_loop()._rested(this.#scope);
   }
 
@@ -308,6 +315,15 @@ export class Task<T> extends Future<T> implements Step {
     throw new RuntimeError("Task does not support set_exception operation");
   }
 
+  /**
+   * Whether its body has begun.
+   *
+   * @internal
+   */
+  get _started(): boolean {
+    return this.#open === null;
+  }
+
   /** @internal */
   get _scope(): Scope {
     return this.#scope;
@@ -361,6 +377,10 @@ export class TaskList implements Iterable<Task<unknown>> {
     if (_next === null) this.#last = _previous;
     else _next._previous = _previous;
     task._next = task._previous = null;
+  }
+
+  get is_empty(): boolean {
+    return this.#first === null;
   }
 
   *[Symbol.iterator](): Iterator<Task<unknown>> {
@@ -507,6 +527,10 @@ class Sleep<T> extends Future<T> {
   override cancel(message?: string): boolean {
     this.#timer.cancel();
     return super.cancel(message);
+  }
+
+  override get _purpose(): Purpose {
+    return { call: "sleep", until: this.#timer.when() };
   }
 
   override _describe(): string {

@@ -8,7 +8,7 @@ import type { EventLoop } from "./deno_events.ts";
 import { to_bytes } from "./_bytes.ts";
 import { Attempt, type Securing, shake_hands } from "./_connecting.ts";
 import { DEFAULT_HIGH_WATER, DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
-import { get_default_loop, mark_unsent, unmark_unsent } from "./_context.ts";
+import { current_observer, get_default_loop, mark_unsent, unmark_unsent } from "./_context.ts";
 import { ConnectionAbortedError, ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
 import type { TimerHandle } from "./events.ts";
 import { Driver } from "./_driver.ts";
@@ -22,11 +22,6 @@ import type { CloseOptions, StreamStatistics, WriteBufferLimits } from "./_strea
 import { type ExtraInfo, TransportSocket } from "./trsock.ts";
 
 const RESOLVED = Promise.resolve();
-
-/** Those who wait for what will come once, for all of them. */
-function line_of(take: () => void): Line<void> {
-  return new Line<void>({ ready: () => true, take, left: () => {} });
-}
 
 /** With so many bytes queued, a call of the system is worth its price. */
 const OFFERED_AT_ONCE = 16 * 1024;
@@ -131,6 +126,7 @@ export class Transport {
     this.#drained = new Future({ loop });
     this.#drained.set_result(undefined);
     loop._resources.add(this);
+    current_observer()?.connection_opened(this, loop);
   }
 
   /**
@@ -441,7 +437,7 @@ export class Transport {
     }
     this.#offer(has_input);
     if (!this.#paused) return this.#drained;
-    this.#drains ??= line_of(() => this.#check_drained());
+    this.#drains ??= this.#line("drain", () => this.#check_drained());
     return new Place(this.#loop, this.#drains);
   }
 
@@ -455,7 +451,7 @@ export class Transport {
   flush(): Future<void> {
     if (this.#error !== undefined || this.#state === "closed" || this.#queue.size === 0) return this._drain();
     this.#flush();
-    this.#flushes ??= line_of(() => this.#check_drained());
+    this.#flushes ??= this.#line("flush", () => this.#check_drained());
     return new Place(this.#loop, this.#flushes);
   }
 
@@ -571,7 +567,7 @@ export class Transport {
    */
   _wait_closed(): Future<void> {
     if (this.#state === "closed") return this.#lost_bytes ? this.#failed(this.#error) : this.#drained;
-    this.#closings ??= line_of(() => {
+    this.#closings ??= this.#line("wait_closed", () => {
       if (this.#lost_bytes) throw this.#error;
     });
     return new Place(this.#loop, this.#closings);
@@ -716,6 +712,11 @@ export class Transport {
     this.#flushes?.wake_all();
   }
 
+  /** Those who wait for what will come once, for all of them. */
+  #line(call: string, take: () => void): Line<void> {
+    return new Line<void>({ call, of: this, external: true, ready: () => true, take, left: () => {} });
+  }
+
   #check_drained(): void {
     if (this.#drain_error === undefined) return;
     this._told = true;
@@ -733,6 +734,7 @@ export class Transport {
     this.#unmark();
     this.#close_timer?.cancel();
     this.#loop._resources.delete(this);
+    current_observer()?.connection_closed(this, this.#loop);
     try {
       this.#conn.close();
     } catch (error) {

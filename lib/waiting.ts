@@ -13,6 +13,7 @@ import type { TimerHandle } from "./events.ts";
 import { CancelledError, check_number, check_options, shown, TimeoutError } from "./exceptions.ts";
 import { unshared } from "./_done_futures.ts";
 import { Call, Future } from "./futures.ts";
+import { type Purpose, Signpost } from "./_purpose.ts";
 import { ensure_future } from "./tasks.ts";
 import { timeout as timeout_in } from "./timeouts.ts";
 
@@ -56,6 +57,10 @@ class GatheringFuture<T> extends Future<T> {
     }
     if (cancelled) this.cancel_requested = true;
     return cancelled;
+  }
+
+  override get _purpose(): Purpose {
+    return { call: "gather", futures: this.#children };
   }
 
   override _describe(): string {
@@ -257,7 +262,7 @@ export function wait<T>(
 
   return new Call(async () => {
     const loop = current_loop();
-    const waiter = new Future<void>({ loop });
+    const waiter = new Signpost<void>({ call: "wait", futures: all }, loop);
     const release = () => waiter.done() || waiter.set_result(undefined);
     const timer = timeout === null ? null : loop._call_later(timeout, release);
     let left = all.length;
@@ -330,7 +335,7 @@ export function wait_for<T>(awaitable: AwaitableLike<T>, timeout: number | null)
 }
 
 async function cancel_and_wait(future: Future<unknown>): Promise<void> {
-  const waiter = new Future<void>();
+  const waiter = new Signpost<void>({ call: "wait_for", futures: [future] });
   const on_done = () => waiter.done() || waiter.set_result(undefined);
   future._on_done(on_done);
   try {
@@ -367,7 +372,7 @@ async function cancel_and_wait(future: Future<unknown>): Promise<void> {
 export function shield<T>(awaitable: AwaitableLike<T>): Future<T> {
   const inner = ensure_future(awaitable);
   if (inner.done()) return inner;
-  const outer = new Future<T>({ loop: inner.get_loop() });
+  const outer = new Signpost<T>({ call: "shield", futures: [inner] }, inner.get_loop());
   const on_inner_done = () => {
     if (!outer.done()) outer._copy(inner);
   };
@@ -489,7 +494,7 @@ class Completions<T> implements CompletionIterator<T> {
 
   async #next(): Promise<[Future<T>]> {
     while (this.#ended.length === 0) {
-      const waiter = new Future<void>();
+      const waiter = new Signpost<void>({ call: "as_completed", futures: this.#todo });
       this.#waiters.push(waiter);
       try {
         await waiter;

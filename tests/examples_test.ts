@@ -83,6 +83,23 @@ Received: HTTP/1.1 400 Bad Request\r
   );
 });
 
+// Pictures
+
+Deno.test("deadlock.ts shows who waits for which lock and who has it, and ends the deadlock by cancelling one task", async () => {
+  const printed = await output_of("deadlock.ts");
+  assertEquals(
+    printed.replace(/#\d/g, "#n").replace(/\d\.\d{3} s/g, "t"),
+    `Task "Task-1" runs
+Task "alice" waits t for acquire() of #n <Lock locked waiters=1>, held by Task "bob"
+└── Task "bob" waits t for acquire() of #n <Lock locked waiters=1>, held by Task "alice"
+    └── Task "alice": a cycle
+Cycle: "alice" → "bob" → "alice"
+bob: transferred
+alice: cancelled
+`,
+  );
+});
+
 // Echo
 
 Deno.test("echo_client.ts prints each line that echo_server.ts sends back; Ctrl-C ends the server", async () => {

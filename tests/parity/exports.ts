@@ -119,6 +119,21 @@ export const ADDED: readonly Group[] = [
   },
   { why: "asyncio, where it is in a module of its own", names: ["TransportSocket"] },
   { why: "asyncio, where it is a module", names: ["subprocess"] },
+  {
+    why: "CPython 3.14's asyncio: the call graph",
+    names: [
+      "capture_call_graph",
+      "format_call_graph",
+      "future_add_to_awaited_by",
+      "future_discard_from_awaited_by",
+      "print_call_graph",
+    ],
+  },
+  {
+    why: "CPython 3.14, where they are `python -m asyncio ps` and `pstree`: what every task waits for",
+    names: ["capture_tasks", "ps", "pstree"],
+  },
+  { why: "Trio, where they are instruments of `trio.run()`: hooks for tasks, and OpenTelemetry", names: ["tracing"] },
   { why: "this library: Python's `async with` and `async def`", names: ["Coroutine", "async_with", "coroutine"] },
   { why: "this library: frames, and Python's `struct`, for what streams carry", names: ["pack_frame", "pack_struct"] },
   {
