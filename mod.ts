@@ -35,7 +35,7 @@
 
 export { async_with, type AsyncContextManager } from "./lib/async_with.ts";
 export { Barrier } from "./lib/barriers.ts";
-export type { BaseEventLoop, EventLoopOptions } from "./lib/base_events.ts";
+export type { BaseEventLoop, EventLoopOptions, LoopNetwork } from "./lib/base_events.ts";
 export { SubprocessTransport } from "./lib/base_subprocess.ts";
 export {
   CancelScope,
@@ -46,7 +46,7 @@ export {
   move_on_after,
   move_on_at,
 } from "./lib/cancel_scopes.ts";
-export { type Clock, VirtualClock } from "./lib/clocks.ts";
+export { type Clock, type OutsideWork, VirtualClock, type VirtualClockOptions } from "./lib/clocks.ts";
 export { type AwaitableLike, Coroutine, coroutine, type CoroutineLike, iscoroutine } from "./lib/coroutines.ts";
 export {
   type Datagram,

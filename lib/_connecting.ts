@@ -278,7 +278,10 @@ export async function shake_hands(
     ? null
     : loop._call_later(handshake_timeout, () => limit.abort(new ConnectionAbortedError(text)));
   try {
-    return await secure(conn, side, limit.signal, early);
+    const securing = secure(conn, side, limit.signal, early);
+    // What it reads is known to the loop, what it reckons in between is not.
+    loop._outside?.perhaps_during(securing);
+    return await securing;
   } finally {
     timer?.cancel();
     signal.removeEventListener("abort", on_abort);

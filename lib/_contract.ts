@@ -70,10 +70,16 @@ export function text(data: Uint8Array): string {
   return decoder.decode(data);
 }
 
+/** After so many bytes a pattern begins again. */
+const PERIOD = 65536;
+
 /** Bytes in which every position can be told from its neighbours. */
 export function pattern(length: number): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(length);
-  for (let i = 0; i < length; i++) data[i] = (i * 31 + (i >> 8) * 17) & 0xff;
+  const reckoned = Math.min(length, PERIOD);
+  for (let i = 0; i < reckoned; i++) data[i] = (i * 31 + (i >> 8) * 17) & 0xff;
+  // To copy is far cheaper, and the suite sends hundreds of mebibytes.
+  for (let done = PERIOD; done < length; done *= 2) data.copyWithin(done, 0, done);
   return data;
 }
 
@@ -118,12 +124,22 @@ export function expect_equal<T extends string | number | boolean | null>(actual:
 /** Throws unless both arrays hold the same bytes, and says where they part. */
 export function expect_bytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   const common = Math.min(actual.length, expected.length);
-  for (let i = 0; i < common; i++) {
+  for (let i = common_words(actual, expected); i < common; i++) {
     if (actual[i] !== expected[i]) {
       throw new Error(`Expected ${what} to be the same bytes: byte ${i} of ${expected.length} differs`);
     }
   }
   expect_equal(actual.length, expected.length, `the number of bytes of ${what}`);
+}
+
+/** How many bytes at the beginning are the same, in words of four: to look at each byte takes four times as long. */
+function common_words(a: Uint8Array, b: Uint8Array): number {
+  if (a.byteOffset % 4 !== 0 || b.byteOffset % 4 !== 0) return 0;
+  const count = Math.min(a.length, b.length) >> 2;
+  const [x, y] = [a, b].map((each) => new Int32Array(each.buffer, each.byteOffset, count));
+  let i = 0;
+  while (i < count && x[i] === y[i]) i++;
+  return 4 * i;
 }
 
 /** Throws unless an awaitable fails with an error of a class; gives the error. */

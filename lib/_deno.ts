@@ -179,6 +179,11 @@ export const ConnectionAbortedError: typeof Deno.errors.ConnectionAborted = Deno
 /** The peer no longer reads. It is `Deno.errors.BrokenPipe`. */
 export const BrokenPipeError: typeof Deno.errors.BrokenPipe = Deno.errors.BrokenPipe;
 
+/** The address is taken: somebody listens there. */
+export const AddrInUse: typeof Deno.errors.AddrInUse = Deno.errors.AddrInUse;
+/** There is no such file. */
+export const NotFound: typeof Deno.errors.NotFound = Deno.errors.NotFound;
+
 /** What came is not what the protocol allows, or a certificate was not accepted. */
 export const InvalidData: typeof Deno.errors.InvalidData = Deno.errors.InvalidData;
 /** The stream ended where the protocol does not allow it. */

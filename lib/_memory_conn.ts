@@ -34,7 +34,8 @@ export interface WireSettings {
   /** Most bytes of the next read, of the next write. */
   readonly chunk_size: () => number;
   readonly write_size: () => number;
-  readonly latency: number;
+  /** Seconds that the next bytes, or the end, are on their way at least: they do not overtake those before. */
+  readonly latency: () => number;
 }
 
 interface Read {
@@ -50,8 +51,17 @@ interface Write {
   readonly reject: (error: unknown) => void;
 }
 
-/** How the bytes of a wire end: in order, by a reset, or for now not at all. */
-type End = "none" | "eof" | "reset";
+/**
+ * How the bytes of a wire end: in order, by a reset, or for now not at all. `cut` is a reset that comes from the network,
+ * `lost` the moment from which on it passes nothing on.
+ */
+type End = "none" | "eof" | "reset" | "cut" | "lost";
+
+/** Where a wire breaks by itself: behind so many bytes, and how. */
+interface Break {
+  readonly bytes: number;
+  readonly end: "cut" | "lost";
+}
 
 /**
  * Where what is written goes: to the peer; to nobody, since it has closed; or into the dark, where nobody says so.
@@ -117,6 +127,7 @@ export class Wire {
   readonly #writes: Write[] = [];
   #eof_written = false;
   #receiver: Receiver = "there";
+  #break: Break | null = null;
 
   clogged = false;
   bytes_written = 0;
@@ -173,9 +184,37 @@ export class Wire {
 
   /** A reset has come from the other side: nothing that is written arrives any more. */
   break_writing(): void {
-    reject_all(this.#writes, () => new ConnectionResetError("Connection reset by peer (os error 104)"));
+    reject_all(this.#writes, reset_by_peer);
     this.#receiver = "refusing";
     this.#drop(0);
+  }
+
+  // The network between them
+
+  /** What arrived can be read, then comes a reset (`cut`), or nothing (`lost`); both ends go on without having closed. */
+  sever(how: "cut" | "lost"): void {
+    this.#drop(this.#arrived);
+    if (how === "cut") {
+      if (this.#end === "none") this.#end = "reset";
+      reject_all(this.#writes, reset_by_peer);
+      this.#receiver = "refusing";
+    } else if (this.#receiver === "there") {
+      this.#receiver = "vanished";
+    }
+    this.#request_turn();
+  }
+
+  /** Has the wire break behind the byte of this number, once that has arrived. */
+  break_behind(bytes: number, end: "cut" | "lost"): void {
+    this.#break = { bytes, end };
+    if (this.bytes_written >= bytes) this.#break_now();
+  }
+
+  #break_now(): void {
+    const { end } = this.#break!;
+    this.#break = null;
+    this.#send(0, end);
+    if (this.#receiver === "there") this.#receiver = "vanished";
   }
 
   // Turns
@@ -206,7 +245,7 @@ export class Wire {
       } else if (this.#end === "eof") {
         resolve(null);
       } else {
-        reject(new ConnectionResetError("Connection reset by peer (os error 104)"));
+        reject(reset_by_peer());
       }
     }
     return taken;
@@ -229,12 +268,14 @@ export class Wire {
         reject(broken_pipe());
       } else {
         const room = this.#receiver === "closed" ? array.length : this.#settings.capacity - this.#stored;
-        const count = Math.min(array.length, room, this.#settings.write_size());
+        const left = this.#break === null ? Infinity : this.#break.bytes - this.bytes_written;
+        const count = Math.min(array.length, room, left, this.#settings.write_size());
         if (count === 0 && array.length > 0) break;
         this.writes++;
         this.bytes_written += count;
         if (this.#receiver === "closed") this.#receiver = "refusing";
         else if (count > 0) this.#give(array.subarray(0, count));
+        if (count === left) this.#break_now();
         given = true;
         resolve(count);
       }
@@ -276,18 +317,25 @@ export class Wire {
   // Latency
 
   #send(bytes: number, end: End): void {
+    if (this.#receiver === "vanished") return;
     // A loop that was closed has no time any more, and nobody who would notice.
-    if (this.#settings.latency === 0 || this.#loop.is_closed()) return this.#arrive(bytes, end);
+    const latency = this.#loop.is_closed() ? 0 : this.#settings.latency();
+    if (latency === 0 && this.#on_the_way.length === 0) return this.#arrive(bytes, end);
     if (this.#receiver !== "there") return;
-    this.#on_the_way.push({ bytes, end, due: this.#loop.time() + this.#settings.latency });
+    this.#on_the_way.push({ bytes, end, due: this.#loop.time() + latency });
     this.#set_timer();
   }
 
   #arrive(bytes: number, end: End): void {
     this.#arrived += bytes;
-    if (end !== "none") this.#end = end;
+    if (end === "cut" || end === "lost") return this.on_break(end);
+    // An end that closes behind a reset, as it has heard of it too, has nothing more to say.
+    if (end !== "none" && this.#end !== "reset") this.#end = end;
     if (end === "reset") this.on_reset();
   }
+
+  /** The place where the wire breaks has come to its end: the connection is severed. */
+  on_break: (how: "cut" | "lost") => void = () => {};
 
   /** A reset has arrived: the other direction is broken as well. */
   on_reset: () => void = () => {};
@@ -314,6 +362,7 @@ export class MemoryConn implements RawConn {
   readonly #incoming: Wire;
   readonly #outgoing: Wire;
   #state: "open" | "closed" = "open";
+  on_closed: () => void = () => {};
 
   constructor(incoming: Wire, outgoing: Wire, local: Address, remote: Address) {
     this.#incoming = incoming;
@@ -355,6 +404,11 @@ export class MemoryConn implements RawConn {
     this.#state = "closed";
     this.#outgoing.end_writing(end);
     this.#incoming.end_reading(as);
+    this.on_closed();
+  }
+
+  get is_closed(): boolean {
+    return this.#state === "closed";
   }
 }
 
@@ -363,11 +417,13 @@ export class MemoryConn implements RawConn {
  *
  * @param loop On whose turns, and by whose clock, they work.
  * @param settings How what the first writes behaves, then what the second writes.
+ * @param addresses Of the first and of the second.
  * @returns The connections, and what each writes.
  */
 export function memory_conns(
   loop: EventLoop,
   settings: readonly [WireSettings, WireSettings],
+  addresses: readonly [Address, Address] = NOWHERE,
 ): { readonly conns: readonly [MemoryConn, MemoryConn]; readonly wires: readonly [Wire, Wire]; wake(): void } {
   const turns = new Turns(loop, () => {
     const goes_on = wires.map((wire) => wire.turn());
@@ -377,7 +433,7 @@ export function memory_conns(
   const wires = [new Wire(loop, settings[0], wake), new Wire(loop, settings[1], wake)] as const;
   wires[0].on_reset = () => wires[1].break_writing();
   wires[1].on_reset = () => wires[0].break_writing();
-  const addresses: Address[] = [1, 2].map((port) => ({ transport: "tcp", hostname: "memory", port }));
+  for (const wire of wires) wire.on_break = (how) => wires.forEach((each) => each.sever(how));
   const conns = [
     new MemoryConn(wires[1], wires[0], addresses[0], addresses[1]),
     new MemoryConn(wires[0], wires[1], addresses[1], addresses[0]),
@@ -385,10 +441,17 @@ export function memory_conns(
   return { conns, wires, wake };
 }
 
+const NOWHERE: readonly [Address, Address] = [
+  { transport: "tcp", hostname: "memory", port: 1 },
+  { transport: "tcp", hostname: "memory", port: 2 },
+];
+
 function reject_all(waiting: (Read | Write)[], error: () => Error): void {
   for (const { reject } of waiting.splice(0)) reject(error());
 }
 
 const interrupted = () => new InterruptedError("operation canceled");
 const bad_resource = () => new BadResourceError("Bad resource ID");
+const reset_by_peer = () =>
+  Object.assign(new ConnectionResetError("Connection reset by peer (os error 104)"), { code: "ECONNRESET" });
 const broken_pipe = () => new BrokenPipeError("Broken pipe (os error 32)");

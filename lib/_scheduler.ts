@@ -54,8 +54,12 @@ export class Scheduler {
   /** Called at the end of the current iteration. */
   #stop: (() => void) | null = null;
   readonly #report: (error: unknown) => void;
+  /** How often it went on with steps, for those who look now and then whether it works. */
+  times_woken = 0;
   /** May put further steps behind those of the iteration that begins. */
   before_iteration: () => void = () => {};
+  /** May put the steps of an iteration into another order. */
+  arrange: ((steps: Step[], from: number, to: number) => void) | null = null;
 
   /** `report` hears of an error in a step, which is a defect of the library. */
   constructor(report: (error: unknown) => void) {
@@ -112,6 +116,7 @@ export class Scheduler {
     if (!drains) return;
     this.#iterations = 0;
     this.#iteration_end = this.#end;
+    if (this.arrange !== null) this.arrange(this.#ready, this.#next, this.#end);
     // The last step's code may still be on its way through microtasks: a queue without steps does not wait for it.
     if (this.#strand === UNKNOWN_STRAND) this.#strand = null;
     if (this.#end > 0) this.#drain();
@@ -176,6 +181,7 @@ export class Scheduler {
 
   #drain(): void {
     this.#phase = "draining";
+    this.times_woken++;
     while (this.#active) {
       if (this.#strand !== null && !this.#strand._settled) return this.#next_turn();
       if (this.#next === this.#iteration_end && !this.#begin_iteration()) return;
@@ -212,6 +218,7 @@ export class Scheduler {
       this.#ready.length = this.#end;
     }
     this.#iteration_end = this.#end;
+    if (this.arrange !== null) this.arrange(this.#ready, this.#next, this.#end);
     if (!this.#turn_is_over()) return true;
     this.#strand = null;
     this.#next_turn();

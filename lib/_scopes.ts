@@ -210,6 +210,16 @@ export class Scope implements Strand {
     return this.#active(false).find((each) => each.first_wait !== null)?.first_wait?.future ?? null;
   }
 
+  /** Whether its code waits for something that the code does not end by itself, as the body of a block is. */
+  get waits_for_others(): boolean {
+    return this.#active(false).some((each) => {
+      for (let wait = each.first_wait; wait !== null; wait = wait.next) {
+        if (!wait.future._is_of(this.root)) return true;
+      }
+      return false;
+    });
+  }
+
   /** Cancels every wait inside; with none, marks the scope so that the next one is cancelled. */
   cancel(message: string | undefined): void {
     let reached = false;

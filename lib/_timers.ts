@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Clock } from "./clocks.ts";
+import type { Clock, OutsideWork } from "./clocks.ts";
 import type { TimerHandle } from "./events.ts";
 import { NOTHING, type Scheduler } from "./_scheduler.ts";
 
@@ -14,6 +14,13 @@ const MIN_CANCELLED_TO_REBUILD = 100;
 /** A deadline missed by this many seconds counts as met: float arithmetic, and a tick of the machine's clock. */
 const CLOCK_RESOLUTION = 1e-6;
 
+/** What a loop tells its timers, and they tell the clock. */
+export interface TimersOptions {
+  /** Whether somebody waits for the loop to have nothing left to run. */
+  readonly is_awaited: () => boolean;
+  readonly outside: OutsideWork | null;
+}
+
 export class Timers {
   #heap: TimerHandle[] = [];
   #cancelled = 0;
@@ -21,15 +28,19 @@ export class Timers {
   #has_due = false;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
+  readonly #options: TimersOptions;
+  readonly #resolution: number;
   #active = false;
   /** When the clock's timer will go off. */
   #armed_for: number | null = null;
   #disarm: (() => void) | null = null;
   #immediate: ReturnType<typeof setImmediate> | null = null;
 
-  constructor(clock: Clock, scheduler: Scheduler) {
+  constructor(clock: Clock, scheduler: Scheduler, options: TimersOptions) {
     this.#clock = clock;
     this.#scheduler = scheduler;
+    this.#options = options;
+    this.#resolution = clock.resolution ?? CLOCK_RESOLUTION;
   }
 
   /** A number that puts timers of one deadline into the order in which they were made. */
@@ -64,7 +75,18 @@ export class Timers {
   collect_due(): void {
     if (!this.#has_due) return;
     this.#has_due = false;
-    this.#push_due(this.#clock.time() + CLOCK_RESOLUTION);
+    this.#push_due(this.#clock.time() + this.#resolution);
+  }
+
+  /** The timers that are not due, in no order. */
+  get pending(): readonly TimerHandle[] {
+    return this.#heap.filter((each) => each._scheduled);
+  }
+
+  /** Nothing is left to run before the next timer. */
+  get is_idle(): boolean {
+    // A clock that jumps must not jump past a deadline that it has not been told of yet.
+    return this.#scheduler.is_idle && this.#immediate === null;
   }
 
   /** Notes that a timer in the heap was cancelled. */
@@ -109,16 +131,20 @@ export class Timers {
     } else if (this.#armed_for === null || deadline < this.#armed_for) {
       this.#disarm?.();
       this.#armed_for = deadline;
-      this.#disarm = this.#clock.set_timer(deadline, this.#go_off, this.#is_idle);
+      this.#disarm = this.#clock.set_timer(
+        deadline,
+        this.#go_off,
+        this.#may_go_off,
+        this.#options.outside ?? undefined,
+      );
     }
   };
 
-  /** A clock that jumps must not jump past a deadline that it has not been told of yet. */
-  readonly #is_idle = (): boolean => this.#scheduler.is_idle && this.#immediate === null;
+  readonly #may_go_off = (): boolean => this.is_idle && !this.#options.is_awaited();
 
   readonly #go_off = (): void => {
     this.#disarm = this.#armed_for = null;
-    this.#scheduler.deliver(this.#push_due, this.#clock.time() + CLOCK_RESOLUTION);
+    this.#scheduler.deliver(this.#push_due, this.#clock.time() + this.#resolution);
   };
 
   readonly #push_due = (now: number): void => {

@@ -216,6 +216,8 @@ interface PendingRead {
 class TlsConn implements RawConn {
   readonly handshake: Promise<void>;
   readonly #conn: RawConn;
+  /** The write that is under way, or was the last. It never fails. */
+  #sending: Promise<void> = Promise.resolve();
   readonly #side: TlsSide;
   readonly #duplex: Duplex;
   /** The connection ended during the handshake. */
@@ -260,12 +262,14 @@ class TlsConn implements RawConn {
         this.#hungry = true;
         this.#pump();
       },
-      write: (chunk: Uint8Array, _encoding, done) => void this.#write_all(chunk).then(() => done()),
+      write: (chunk: Uint8Array, _encoding, done) => void (this.#sending = this.#write_all(chunk)).then(() => done()),
       final: (done) => {
         this.#conn.closeWrite().then(() => done(), () => done());
       },
       destroy: (_error, done) => {
-        this.#free();
+        // A server of node:tls does this while its goodbye is on its way out. A socket takes that as it is written, other
+        // connections a turn later.
+        this.#sending.then(() => this.#free());
         done(null);
       },
     });
@@ -508,6 +512,7 @@ class TlsConn implements RawConn {
    */
   async goodbye(): Promise<void> {
     await this.closeWrite();
+    await this.#sending;
     if (this.#side.server || this.#heard || this.#state === "closed" || this.#socket!.getProtocol() !== "TLSv1.3") {
       return;
     }

@@ -10,7 +10,7 @@ import { INSPECT, SLOW_CALLBACK_DURATION } from "./constants.ts";
 import { current_scope, get_default_loop } from "./_context.ts";
 import type { EventLoop } from "./deno_events.ts";
 import type { AwaitableLike, CoroutineLike } from "./coroutines.ts";
-import type { Processes, Signal } from "./_deno.ts";
+import type { Network, Processes, Signal } from "./_deno.ts";
 import { DebugMode, described } from "./_debug.ts";
 import { env_flag, SYSTEM_PROCESSES } from "./_deno_process.ts";
 import {
@@ -24,9 +24,12 @@ import {
 import { check_callable, check_number, check_options, RuntimeError, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { creation_of } from "./_observers.ts";
+import { IdleWatch } from "./_idle.ts";
+import { Outside, watched_network } from "./_outside.ts";
 import { Scheduler } from "./_scheduler.ts";
 import { ArrayPool } from "./_send_queue.ts";
 import { Scope, type Step, type Strand } from "./_scopes.ts";
+import { shuffler } from "./_shuffle.ts";
 import { SignalHandlers } from "./_signals.ts";
 import { ensure_future, Task, type TaskFactory, TaskList, type TaskOptions } from "./tasks.ts";
 import { join_executor, type ThreadFunction, ThreadPoolExecutor } from "./threads.ts";
@@ -43,6 +46,45 @@ export interface EventLoopOptions {
    * @default the machine's monotonic clock
    */
   readonly clock?: Clock;
+  /**
+   * What the loop connects and listens with.
+   *
+   * @default the machine's network
+   */
+  readonly network?: LoopNetwork;
+  /**
+   * Has tasks that are ready at the same time go on in an order that this number tells, instead of that in which they
+   * became ready: for tests of programs that should not depend on it. Callbacks, and the steps of one task, keep their
+   * order.
+   *
+   * @default no other order
+   */
+  readonly order_seed?: number;
+}
+
+/**
+ * What a loop can be given to connect and listen with; `testing.memory_network()` makes one.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const network: asyncio.LoopNetwork = asyncio.testing.memory_network();
+ * const loop = asyncio.new_event_loop({ network });
+ * await loop.run_until_complete(async () => {
+ *   await using server = await asyncio.start_server(() => {}, "10.0.0.1", 80);
+ *   console.log(server.sockets[0].getsockname()); // ["10.0.0.1", 80], an address that no machine has to have
+ * });
+ * loop.close();
+ * ```
+ */
+export interface LoopNetwork {
+  /**
+   * Gives it to a loop; what it does not do itself is the machine's.
+   *
+   * @internal
+   */
+  _open(loop: EventLoop, system: Network): Network;
 }
 
 /**
@@ -52,6 +94,8 @@ export abstract class BaseEventLoop {
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #timers: Timers;
+  readonly #idle: IdleWatch;
+  readonly #network: LoopNetwork | null;
   /** Deno drives it, without `run_forever()`. */
   #driven = false;
   #running = false;
@@ -98,6 +142,18 @@ export abstract class BaseEventLoop {
    * @internal
    */
   _debug: DebugMode | null = null;
+  /**
+   * What is under way outside of the loop, where its clock asks for it.
+   *
+   * @internal
+   */
+  readonly _outside: Outside | null;
+  /**
+   * Told of each timer that is made.
+   *
+   * @internal
+   */
+  _on_timer: ((timer: TimerHandle) => void) | null = null;
   /** @internal */
   readonly _unretrieved: UnretrievedErrors;
   /**
@@ -116,10 +172,10 @@ export abstract class BaseEventLoop {
   /**
    * Makes a loop that is not at work yet.
    *
-   * @param options Its clock.
+   * @param options Its clock, its network, and the order of its tasks.
    */
   constructor(options?: EventLoopOptions) {
-    check_options(options, ["clock"]);
+    check_options(options, ["clock", "network", "order_seed"]);
     this.#clock = options?.clock ?? new SystemClock();
     if (typeof this.#clock?.time !== "function" || typeof this.#clock.set_timer !== "function") {
       throw new TypeError(`"clock" must have time() and set_timer(), got ${shown(this.#clock)}`);
@@ -127,7 +183,20 @@ export abstract class BaseEventLoop {
     this.#scheduler = new Scheduler((exception) =>
       this.call_exception_handler({ message: "Exception in the event loop", exception })
     );
-    this.#timers = new Timers(this.#clock, this.#scheduler);
+    this.#network = options?.network ?? null;
+    if (this.#network !== null && typeof this.#network._open !== "function") {
+      throw new TypeError(`"network" must be a MemoryNetwork, got ${shown(this.#network)}`);
+    }
+    if (options?.order_seed !== undefined) {
+      check_number("order_seed", options.order_seed);
+      this.#scheduler.arrange = shuffler(options.order_seed);
+    }
+    this._outside = this.#clock instanceof SystemClock ? null : new Outside(() => this._tasks);
+    this.#timers = new Timers(this.#clock, this.#scheduler, {
+      is_awaited: () => !this.#idle.is_empty,
+      outside: this._outside,
+    });
+    this.#idle = new IdleWatch(() => this.#timers.is_idle, () => this.#scheduler.times_woken);
     this.#scheduler.before_iteration = () => this.#timers.collect_due();
     this._scope = new Scope(this.#self, null, null);
     this._unretrieved = new UnretrievedErrors(this.#self);
@@ -492,7 +561,11 @@ export abstract class BaseEventLoop {
   shutdown_default_executor(timeout: number | null = null): Future<void> {
     if (timeout !== null) check_number("timeout", timeout);
     this.#executor_shut_down = true;
-    if (this.#default_executor !== null) return join_executor(this.#default_executor, this.#self, timeout);
+    if (this.#default_executor !== null) {
+      const joined = join_executor(this.#default_executor, this.#self, timeout);
+      this._outside?.during_future(joined);
+      return joined;
+    }
     const future = this.create_future<void>();
     future.set_result(undefined);
     return future;
@@ -608,6 +681,36 @@ export abstract class BaseEventLoop {
   // What the other rooms use
 
   /**
+   * The network that the loop was given, or else the machine's.
+   *
+   * @internal
+   */
+  _network_over(system: Network): Network {
+    if (this.#network !== null) return this.#network._open(this.#self, system);
+    return this._outside === null ? system : watched_network(system, this._outside);
+  }
+
+  /**
+   * Ends once the loop has had nothing to run for so many seconds of the machine's clock.
+   *
+   * @internal
+   */
+  _idle_for(cushion: number): Future<void> {
+    const future = this.create_future<void>();
+    this.#idle.add(future, cushion);
+    return future;
+  }
+
+  /**
+   * The timers that are not due.
+   *
+   * @internal
+   */
+  get _pending_timers(): readonly TimerHandle[] {
+    return this.#timers.pending;
+  }
+
+  /**
    * The executor that is meant.
    *
    * @internal
@@ -721,6 +824,7 @@ export abstract class BaseEventLoop {
   ): TimerHandle {
     this._check_closed();
     const timer = new TimerHandle(this.#self, when, this.#timers.next_order(), callback, args, captures);
+    this._on_timer?.(timer);
     if (when > now) this.#timers.add(timer);
     else this.#timers.add_due(timer);
     return timer;

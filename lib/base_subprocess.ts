@@ -32,7 +32,8 @@ export function start_program<T>(
     loop,
     async (signal) => {
       const make = prepare();
-      return await make(await loop._processes.spawn(plan.spawn, signal));
+      const spawning = loop._processes.spawn(plan.spawn, signal);
+      return await make(await (loop._outside?.during(spawning) ?? spawning));
     },
     give_up,
     plan.signal,

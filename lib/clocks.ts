@@ -4,6 +4,8 @@
  * @module
  */
 
+import { check_number, check_options, shown } from "./exceptions.ts";
+
 /**
  * A source of time for a loop: Deno's, or one that a test drives.
  *
@@ -29,9 +31,32 @@ export interface Clock {
    * @param when The time, in seconds.
    * @param fn What to call.
    * @param is_idle Tells whether the loop has nothing left to run before it; for clocks that do not tick by themselves.
+   * @param outside What is under way outside of the loop; for the same clocks.
    * @returns A function that takes the call back.
    */
-  set_timer(when: number, fn: () => void, is_idle: () => boolean): () => void;
+  set_timer(when: number, fn: () => void, is_idle: () => boolean, outside?: OutsideWork): () => void;
+  /**
+   * How much earlier than its time a timer may go off, in seconds.
+   *
+   * @default 0.000001
+   */
+  readonly resolution?: number;
+}
+
+/**
+ * What a loop knows of work outside of it, at the time when it is asked.
+ */
+export interface OutsideWork {
+  /**
+   * How many operations of the machine are under way that end by themselves: connections that are made, read from or
+   * written to, names that are looked up, calls in threads, processes that are waited for.
+   */
+  readonly operations: number;
+  /**
+   * What may end by something outside, or may wait for the program itself: one object for each task that waits for
+   * nothing of this library's, promise that was wrapped, web stream that is read, and server that accepts.
+   */
+  readonly uncertain: readonly object[];
 }
 
 /** Deno prints a warning and fires at once for longer delays. */
@@ -53,11 +78,51 @@ export class SystemClock implements Clock {
 }
 
 /**
- * A clock for tests: whenever nothing is left to run, it jumps to the next timer. An hour of `sleep()` takes no time,
- * and timers fire in the same order in every run.
+ * Options of `new VirtualClock()`.
+ */
+export interface VirtualClockOptions {
+  /**
+   * Whether the clock jumps by itself when nothing is left to run. If not, its time passes by `jump()` alone.
+   *
+   * @default true
+   */
+  readonly autojump?: boolean;
+  /**
+   * How long the clock does not jump because of something that may be under way outside of the loop, in seconds of the
+   * machine.
+   *
+   * @default 1
+   */
+  readonly patience?: number;
+}
+
+/** What a loop waits for. */
+interface Deadline {
+  readonly when: number;
+  readonly fn: () => void;
+  readonly is_idle: () => boolean;
+  readonly outside: OutsideWork | undefined;
+}
+
+/**
+ * A clock for tests: when every task waits, it jumps to the next timer. An hour of `sleep()` takes no time, timers fire
+ * at exactly their times, and in the same order in every run.
  *
- * It does not know of work outside of the loop: a program that waits for a socket or a promise with a timeout around it
- * sees the timeout first.
+ * Between jumps its time stands still. It does not jump while something is under way outside of the loop:
+ *
+ * - Operations of the machine that the loop began: a connection that is made, read from or written to, a name that is
+ *   looked up, a call in a thread and the end of the threads, a process that is waited for. While one is under way,
+ *   the clock keeps pace with the machine's: it jumps only once as much time has passed there. So a timeout around a
+ *   read is as long as ever, and the threads at the end of `run()` have their 300 seconds.
+ * - What may be under way, as nothing tells what a promise waits for: a task that waits for a promise that is not this
+ *   library's (`fetch()`), one that was given to `wait_for()` and its like, a web stream that is read, a server that
+ *   accepts. For each the clock waits `patience`, once, and then takes it for one that waits for the program itself.
+ *
+ * It does not know of promises in code outside of tasks, or beside other waits of the same task (as in
+ * `Promise.race([fetch(url), sleep(1)])`), nor of connections that were opened elsewhere. Connections in memory, by
+ * `testing.memory_network()` and `testing.memory_pair()`, are no work outside: they live in this clock's time.
+ *
+ * Several loops may share a clock; it jumps when all of them are idle.
  *
  * @example
  * ```ts
@@ -71,15 +136,72 @@ export class SystemClock implements Clock {
  * ```
  */
 export class VirtualClock implements Clock {
+  readonly #autojump: boolean;
+  readonly #patience: number;
+  readonly #deadlines = new Set<Deadline>();
   #now = 0;
+  /** Takes the next look back, if there is to be one. */
+  #cancel_look: (() => void) | null = null;
+  /** Milliseconds of the machine's clock that work outside has held this one up, since it jumped last. */
+  #held = 0;
+  #held_at: number | null = null;
+  /** When each thing that may be under way was seen first. */
+  #seen: Map<object, number> = new Map();
+
+  /** Timers go off at their times, not a tick before. */
+  readonly resolution = 0;
+
+  /**
+   * Makes a clock that shows 0.
+   *
+   * @param options Whether and when it jumps.
+   * @throws {TypeError} If an option is unknown or has the wrong type.
+   * @throws {RangeError} If `patience` is below 0.
+   */
+  constructor(options?: VirtualClockOptions) {
+    check_options(options, ["autojump", "patience"]);
+    const { autojump = true, patience = 1 } = options ?? {};
+    if (typeof autojump !== "boolean") throw new TypeError(`"autojump" must be a boolean, got ${shown(autojump)}`);
+    check_number("patience", patience);
+    if (!(patience >= 0)) throw new RangeError(`"patience" must be 0 or more, got ${patience}`);
+    this.#autojump = autojump;
+    this.#patience = patience * 1000;
+  }
 
   /**
    * The time that the clock shows.
    *
-   * @returns Seconds since the clock was made.
+   * @returns Seconds since the clock was made, and what was jumped.
    */
   time(): number {
     return this.#now;
+  }
+
+  /**
+   * Has time pass. Timers that are due then go off together, in the next turn of Deno's loop.
+   *
+   * @param seconds How much.
+   * @throws {TypeError} If `seconds` is not a number.
+   * @throws {RangeError} If it is below 0 or infinite.
+   *
+   * @example
+   * ```ts
+   * import * as asyncio from "@asyncio/deno";
+   *
+   * const clock = new asyncio.VirtualClock({ autojump: false });
+   * await asyncio.run(async () => {
+   *   const task = asyncio.create_task(() => asyncio.sleep(60));
+   *   await asyncio.testing.wait_all_tasks_blocked();
+   *   clock.jump(60);
+   *   await task;
+   * }, { loop_factory: () => asyncio.new_event_loop({ clock }) });
+   * ```
+   */
+  jump(seconds: number): void {
+    check_number("seconds", seconds);
+    if (!(seconds >= 0 && seconds < Infinity)) throw new RangeError(`"seconds" must be 0 or more, got ${seconds}`);
+    this.#set(this.#now + seconds);
+    this.#look_later();
   }
 
   /**
@@ -88,18 +210,74 @@ export class VirtualClock implements Clock {
    * @param when The time, in seconds.
    * @param fn What to call.
    * @param is_idle Tells whether nothing else is left to run.
+   * @param outside What is under way outside of the loop.
    * @returns A function that takes the call back.
    */
-  set_timer(when: number, fn: () => void, is_idle: () => boolean): () => void {
-    const look = () => {
-      if (!is_idle()) {
-        immediate = setImmediate(look);
-        return;
-      }
-      this.#now = Math.max(this.#now, when);
-      fn();
+  set_timer(when: number, fn: () => void, is_idle: () => boolean, outside?: OutsideWork): () => void {
+    const deadline: Deadline = { when, fn, is_idle, outside };
+    this.#deadlines.add(deadline);
+    this.#look_later();
+    return () => {
+      this.#deadlines.delete(deadline);
+      if (this.#deadlines.size === 0) this.#cancel_look?.();
     };
-    let immediate = setImmediate(look);
-    return () => clearImmediate(immediate);
+  }
+
+  #set(now: number): void {
+    this.#now = now;
+    this.#held = 0;
+  }
+
+  /** Looks in the next turn of Deno's loop; `patiently`, in a while, which leaves the processor to others. */
+  #look_later(patiently: boolean = false): void {
+    if (!patiently) this.#cancel_look?.();
+    else if (this.#cancel_look !== null) return;
+    const timer = patiently ? setTimeout(this.#look, 1) : null;
+    const immediate = patiently ? null : setImmediate(this.#look);
+    this.#cancel_look = () => {
+      this.#cancel_look = null;
+      if (timer !== null) clearTimeout(timer);
+      if (immediate !== null) clearImmediate(immediate);
+    };
+  }
+
+  readonly #look = (): void => {
+    this.#cancel_look = null;
+    const next = Math.min(...Array.from(this.#deadlines, ({ when }) => when));
+    // Those of a manual clock are looked at again after a jump.
+    if (next === Infinity) return;
+    if (next > this.#now) {
+      if (!this.#autojump) return;
+      for (const { is_idle } of this.#deadlines) {
+        if (!is_idle()) return this.#look_later();
+      }
+      if (this.#is_held(next)) return this.#look_later(true);
+      this.#set(next);
+    }
+    const due = [...this.#deadlines].filter(({ when }) => when <= this.#now);
+    for (const deadline of due) {
+      if (this.#deadlines.delete(deadline)) deadline.fn();
+    }
+    if (this.#deadlines.size > 0) this.#look_later();
+  };
+
+  /** Whether work outside of the loops keeps the clock from a jump. */
+  #is_held(next: number): boolean {
+    const now = performance.now();
+    const seen = this.#seen;
+    this.#seen = new Map();
+    let holds = false;
+    for (const { outside } of this.#deadlines) {
+      if (outside === undefined) continue;
+      if (outside.operations > 0) holds = true;
+      for (const each of outside.uncertain) {
+        const since = seen.get(each) ?? now;
+        this.#seen.set(each, since);
+        if (now - since < this.#patience) holds = true;
+      }
+    }
+    if (holds && this.#held_at !== null) this.#held += now - this.#held_at;
+    this.#held_at = holds ? now : null;
+    return holds && this.#held < (next - this.#now) * 1000;
   }
 }

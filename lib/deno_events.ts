@@ -138,7 +138,7 @@ export class EventLoop extends BaseEventLoop {
    *
    * @internal
    */
-  readonly _network: Network = SYSTEM_NETWORK;
+  readonly _network: Network = this._network_over(SYSTEM_NETWORK);
 
   /**
    * Connects over TCP, and has a protocol driven.
@@ -614,7 +614,7 @@ function driven<P extends BaseProtocol>(
 /**
  * Makes a loop that is at work only while it is run.
  *
- * @param options Its clock.
+ * @param options Its clock, its network, and the order of its tasks.
  * @returns The loop; whoever makes it closes it.
  *
  * @example

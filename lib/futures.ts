@@ -383,6 +383,15 @@ export class Future<T> implements Promise<T> {
   }
 
   /**
+   * The outermost scope of the code that waits for it first: if this is a step, it is one of that code's.
+   *
+   * @internal
+   */
+  get _first_waiter(): Scope | null {
+    return this.#first instanceof Wait ? this.#first.scope?.root ?? null : null;
+  }
+
+  /**
    * Takes back a function given to `_on_done()`.
    *
    * @internal
@@ -720,6 +729,7 @@ export function wrap_future<T>(promise: PromiseLike<T>, options?: FutureOptions)
   if (promise instanceof Future) return promise;
   if (typeof promise?.then !== "function") throw new TypeError(`"promise" must be a promise, got ${shown(promise)}`);
   const future = new Future<T>(options);
+  future.get_loop()._outside?.perhaps_during(promise);
   promise.then(
     (value) => future.done() || future._finish(value, undefined, false),
     (error) => future.done() || future._fail(error),

@@ -10,6 +10,7 @@ import { DEFAULT_LIMIT, INSPECT } from "./constants.ts";
 import type { RawConn } from "./_deno.ts";
 import { check_callable, check_number, check_options, RuntimeError, shown } from "./exceptions.ts";
 import { memory_conns, type MemoryConn, type Wire, type WireSettings } from "./_memory_conn.ts";
+import { Random } from "./_random.ts";
 import { StreamReader } from "./stream_reader.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { Transport } from "./transports.ts";
@@ -195,16 +196,8 @@ export class MemoryPair implements AsyncDisposable {
    * @returns A snapshot.
    */
   statistics(end: PairEnd): MemoryEndStatistics {
-    const out = this.#wire(end);
-    const back = this.#wires[end === "client" ? "server" : "client"];
-    return Object.freeze({
-      bytes_written: out.bytes_written,
-      bytes_read: back.bytes_read,
-      writes: out.writes,
-      reads: back.reads,
-      in_flight: out.buffered,
-      clogged: out.clogged,
-    });
+    this.#wire(end);
+    return statistics_of(this.#wires, end);
   }
 
   /** Aborts both ends and waits until they are closed; what was not read is dropped. */
@@ -234,11 +227,28 @@ export class MemoryPair implements AsyncDisposable {
   }
 
   #wire(end: PairEnd): Wire {
-    if (end !== "client" && end !== "server") {
-      throw new TypeError(`"end" must be "client" or "server", got ${shown(end)}`);
-    }
-    return this.#wires[end];
+    return this.#wires[check_end(end)];
   }
+}
+
+/** What went through an end; `wires` are what each end writes to. */
+export function statistics_of(wires: Readonly<Record<PairEnd, Wire>>, end: PairEnd): MemoryEndStatistics {
+  const out = wires[end];
+  const back = wires[end === "client" ? "server" : "client"];
+  return Object.freeze({
+    bytes_written: out.bytes_written,
+    bytes_read: back.bytes_read,
+    writes: out.writes,
+    reads: back.reads,
+    in_flight: out.buffered,
+    clogged: out.clogged,
+  });
+}
+
+/** Throws unless it names an end. */
+export function check_end(end: PairEnd): PairEnd {
+  if (end === "client" || end === "server") return end;
+  throw new TypeError(`"end" must be "client" or "server", got ${shown(end)}`);
 }
 
 /**
@@ -300,14 +310,8 @@ export function memory_pair(options: MemoryPairOptions = {}): MemoryPair {
 export function random_sizes(most: number, seed: number = 1): () => number {
   check_size("most", most);
   check_number("seed", seed);
-  let state = seed | 0;
-  // Mulberry32: short, and even enough for sizes.
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return 1 + ((mixed ^ (mixed >>> 14)) >>> 0) % most;
-  };
+  const random = new Random(seed);
+  return () => random.between(1, most);
 }
 
 function streams_over(conn: RawConn, limit: number, loop: EventLoop): Streams {
@@ -331,17 +335,19 @@ function end_settings(options: MemoryPairOptions, end: PairEnd): WireSettings {
     capacity,
     chunk_size: sizes("chunk_size", chunk_size),
     write_size: sizes("write_size", write_size),
-    latency,
+    latency: () => latency,
   };
 }
 
-function sizes(name: string, size: number | (() => number)): () => number {
+/** A function that gives the next size. */
+export function sizes(name: string, size: number | (() => number)): () => number {
   if (typeof size === "function") return () => check_size(name, size());
   if (size !== Infinity) check_size(name, size);
   return () => size;
 }
 
-function check_size(name: string, size: number): number {
+/** Throws unless it is a number of bytes. */
+export function check_size(name: string, size: number): number {
   check_number(name, size);
   if (!Number.isInteger(size) || size < 1) {
     throw new RangeError(`"${name}" must be a whole number above 0, got ${shown(size)}`);

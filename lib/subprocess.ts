@@ -223,7 +223,11 @@ export class Process implements AsyncContextManager<Process>, AsyncDisposable {
    */
   wait(): Future<number> {
     const { returncode } = this;
-    if (returncode === null) return new Place(this.#loop, this.#waiters);
+    if (returncode === null) {
+      const place = new Place<number>(this.#loop, this.#waiters);
+      this.#loop._outside?.during_future(place);
+      return place;
+    }
     const future = new Future<number>({ loop: this.#loop });
     future.set_result(returncode);
     return future;

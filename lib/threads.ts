@@ -263,6 +263,7 @@ export class ThreadPoolExecutor implements AsyncContextManager<ThreadPoolExecuto
     if (this.#shut_down) throw new RuntimeError("cannot schedule new futures after shutdown");
     const job = new Job<Awaited<R>>(loop, this.#owner, target, args, options);
     if (job.done()) return job;
+    loop._outside?.during_future(job);
     try {
       this.#admit(job as Job<unknown>);
     } catch (error) {

@@ -34,7 +34,9 @@ export class WebSource implements ReadSource {
 
   /** The stream's own code must not belong to whoever reads just now: it would be cancelled with that task. */
   _read(array: Uint8Array): Promise<number | null> {
-    return run_in_scope(this.#loop._scope, () => this.#read(array));
+    const reading = run_in_scope(this.#loop._scope, () => this.#read(array));
+    this.#loop._outside?.perhaps_during(reading);
+    return reading;
   }
 
   _ended_read(): boolean {

@@ -2,11 +2,14 @@ import { assert } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import type { ExceptionContext } from "../lib/events.ts";
 
-/** Runs `main` on a loop whose clock jumps to the next timer: hours of sleeping take no time. */
+/**
+ * Runs `main` on a loop whose clock jumps to the next timer: hours of sleeping take no time. Little is waited for promises of
+ * which nobody knows what they wait for.
+ */
 export function run_virtual<T>(main: asyncio.CoroutineLike<T>, options?: { readonly debug?: boolean }): Promise<T> {
   return asyncio.run(main, {
     ...options,
-    loop_factory: () => asyncio.new_event_loop({ clock: new asyncio.VirtualClock() }),
+    loop_factory: () => asyncio.new_event_loop({ clock: new asyncio.VirtualClock({ patience: 0.02 }) }),
   });
 }
 

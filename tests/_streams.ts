@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { createServer, type Socket } from "node:net";
 import type { RawConn } from "../lib/_deno.ts";
 export { bytes, pattern, text } from "../lib/_contract.ts";
@@ -11,11 +12,7 @@ export type Streams = [asyncio.StreamReader, asyncio.StreamWriter];
 
 /** Comparison of large arrays, which an assertion would print. */
 export function same_bytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] !== b[i]) return false;
-  }
-  return true;
+  return Buffer.compare(a, b) === 0;
 }
 
 export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -5,15 +5,15 @@ const LEVELS: readonly (readonly string[])[] = [
   [
     "constants",
     "exceptions",
-    "clocks",
     "_byte_buffer",
+    "_random",
     "_send_queue",
     "_read_size",
     "_context",
     "_deno",
     "_deno_thread",
   ],
-  ["_scopes", "_stores", "events", "_bytes", "_observers"],
+  ["_scopes", "_stores", "events", "_bytes", "clocks", "_idle", "_outside", "_deno_test", "_observers"],
   ["_scheduler", "_unretrieved", "futures", "coroutines", "structs", "protocols"],
   [
     "_timers",
@@ -28,8 +28,8 @@ const LEVELS: readonly (readonly string[])[] = [
     "_debug",
   ],
   ["_line", "timeouts", "taskgroups", "cancel_scopes"],
-  ["locks", "memory_streams", "limiters"],
-  ["_connecting", "_lines", "_intake", "web_streams", "_memory_conn", "_driver", "_wait_graph"],
+  ["_shuffle", "locks", "memory_streams", "limiters"],
+  ["_connecting", "_lines", "_intake", "web_streams", "_memory_conn", "_memory_listener", "_driver", "_wait_graph"],
   ["tools"],
   ["graph", "_explain"],
   ["transports", "_web_conns"],
@@ -37,17 +37,18 @@ const LEVELS: readonly (readonly string[])[] = [
   ["stream_writer", "base_subprocess", "datagrams", "_name_resolution"],
   ["servers", "pipes", "subprocess", "datagram_endpoints"],
   ["streams", "_deno_process", "_deno_datagrams", "memory_pairs", "_contract", "_thread"],
-  ["_contract_reads", "_contract_writes", "_contract_ends"],
+  ["memory_networks", "leaks", "_contract_reads", "_contract_writes", "_contract_ends"],
   ["stream_contract"],
-  ["testing"],
   ["_deno_net", "threads", "tracing"],
   ["base_events"],
   ["deno_events"],
   ["runners"],
+  ["test_runs"],
+  ["testing"],
 ];
 
 /** The only files that may write `Deno.`; all but the first call it. */
-const MAY_NAME_DENO = ["_deno", "_deno_datagrams", "_deno_net", "_deno_process", "_deno_thread"];
+const MAY_NAME_DENO = ["_deno", "_deno_datagrams", "_deno_net", "_deno_process", "_deno_thread", "_deno_test"];
 
 interface Module {
   readonly specifier: string;
