@@ -32,9 +32,8 @@ export class ByteBuffer {
   #shared = false;
   /** The free end is being filled by the system, so the array must stay where it is. */
   #lent = false;
-  /** The view that was searched last, and of which array it is. */
+  /** The view of the array that was searched last. */
   #searched: Uint8Array = EMPTY;
-  #searched_array: Uint8Array = EMPTY;
 
   /** How many bytes are waiting. */
   get length(): number {
@@ -126,7 +125,7 @@ export class ByteBuffer {
   /** Frees the array if nothing waits in it. */
   shrink(): void {
     if (this.length > 0 || this.#lent) return;
-    this.#bytes = this.#searched = this.#searched_array = EMPTY;
+    this.#bytes = this.#searched = EMPTY;
     this.#start = this.#end = 0;
     this.#shared = false;
   }
@@ -163,10 +162,7 @@ export class ByteBuffer {
 
   /** The array up to an offset. Lines that came together are all searched for in one view: to make one takes longer. */
   #up_to(end: number): Uint8Array {
-    if (this.#searched_array !== this.#bytes || this.#searched.length !== end) {
-      this.#searched_array = this.#bytes;
-      this.#searched = this.#bytes.subarray(0, end);
-    }
+    if (this.#searched.length !== end) this.#searched = this.#bytes.subarray(0, end);
     return this.#searched;
   }
 
@@ -195,7 +191,7 @@ export class ByteBuffer {
     const moved = new Uint8Array(capacity);
     moved.set(this.#bytes.subarray(this.#start, this.#end), front);
     this.#bytes = moved;
-    this.#searched = this.#searched_array = EMPTY;
+    this.#searched = EMPTY;
     this.#start = front;
     this.#end = front + length;
     this.#shared = false;

@@ -29,22 +29,18 @@ interface Unsent {
   _flush_now(): void;
 }
 
-const unsent: Set<Unsent> = new Set();
+/** The connections that are flushed should the program exit before they leave this set. */
+export const unsent: Set<Unsent> = new Set();
 let listens_to_exit = false;
 
-/** Has a connection flushed should the program exit before `unmark_unsent()`. */
-export function mark_unsent(connection: Unsent): void {
+/** Has a connection flushed should the program exit. */
+export function flush_at_exit(connection: Unsent): void {
   unsent.add(connection);
   if (listens_to_exit) return;
   listens_to_exit = true;
   globalThis.addEventListener("unload", () => {
     for (const each of unsent) each._flush_now();
   });
-}
-
-/** There is nothing to flush any more. */
-export function unmark_unsent(connection: Unsent): void {
-  unsent.delete(connection);
 }
 
 /** The scope of the running code, or `undefined` outside of every task and loop callback. */

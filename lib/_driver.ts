@@ -72,12 +72,18 @@ export class Driver {
   resume_reading(): void {
     if (this.#reading !== "paused") return;
     this.#reading = "yes";
-    const held = this.#held;
-    this.#held = undefined;
     // Not at once: the caller may be in the middle of something.
-    if (held !== undefined) this.#loop._call_soon(() => this.#dispatch(held));
+    if (this.#held !== undefined) this.#loop._call_soon(this.#give_held);
     else this.fill();
   }
+
+  /** Unless reading was paused again meanwhile, or TLS has taken it. */
+  readonly #give_held = (): void => {
+    const held = this.#held;
+    if (held === undefined || this.#reading !== "yes") return;
+    this.#held = undefined;
+    this.#dispatch(held);
+  };
 
   pause_writing(): void {
     this.#call("pause_writing", () => this.#protocol.pause_writing());
@@ -98,6 +104,7 @@ export class Driver {
     const [lent, in_flight] = [this.#lent, this.#in_flight];
     this.#listen();
     this.#lent = this.#in_flight = null;
+    this.#held = undefined;
     this.#buffer.abandon();
     if (lent === null || in_flight === null) return null;
     const early = in_flight.then((count) => count === null ? null : lent.slice(0, count));

@@ -108,8 +108,8 @@ export class Intake implements Answerer {
   /** Puts bytes in front. */
   unread(bytes: Uint8Array): void {
     if (bytes.length === 0 || this.#discards) return;
-    this.#buffer.prepend(bytes);
     this.#request?.restart();
+    this.#buffer.prepend(bytes);
     this.#go_on();
   }
 

@@ -67,7 +67,7 @@ export abstract class Request<T> extends Future<T> implements Step, Query<T> {
     return 0;
   }
 
-  /** Bytes were put in front of what it has looked at. */
+  /** Bytes are about to be put in front of what it has looked at. */
   restart(): void {}
 
   override get _purpose(): Purpose {
@@ -107,8 +107,16 @@ export class ReadInto extends Request<number> {
 
   override cancel(message?: string): boolean {
     if (!super.cancel(message)) return false;
-    if (this.filled !== null) this._answerer.unread(this.array.subarray(0, this.filled));
+    this.restart();
     return true;
+  }
+
+  /** What the system has read comes behind what is put in front, so it is for the buffer again. */
+  override restart(): void {
+    const { filled } = this;
+    if (filled === null) return;
+    this.filled = null;
+    this._answerer.unread(this.array.subarray(0, filled));
   }
 
   answer(buffer: ByteBuffer, eof: boolean): number | typeof MORE {

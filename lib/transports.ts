@@ -8,7 +8,7 @@ import type { EventLoop } from "./deno_events.ts";
 import { to_bytes } from "./_bytes.ts";
 import { Attempt, type Securing, shake_hands } from "./_connecting.ts";
 import { DEFAULT_HIGH_WATER, DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
-import { current_observer, get_default_loop, mark_unsent, unmark_unsent } from "./_context.ts";
+import { current_observer, flush_at_exit, get_default_loop, unsent } from "./_context.ts";
 import { ConnectionAbortedError, ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
 import type { TimerHandle } from "./events.ts";
 import { Driver } from "./_driver.ts";
@@ -406,14 +406,14 @@ export class Transport {
     // The program may end before.
     if (!this.#is_unsent) {
       this.#is_unsent = true;
-      mark_unsent(this);
+      flush_at_exit(this);
     }
   }
 
   #unmark(): void {
     if (!this.#is_unsent) return;
     this.#is_unsent = false;
-    unmark_unsent(this);
+    unsent.delete(this);
   }
 
   /** Offers the kernel what is queued, unless it still works on the write before. */

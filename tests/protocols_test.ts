@@ -146,6 +146,20 @@ Deno.test("pause_reading() holds back what comes, also what was on its way, and 
   });
 });
 
+Deno.test("resume_reading() with a pause_reading() right behind it gives nothing of what was held back", async () => {
+  await with_protocol(() => new Recorder(), async (protocol, transport, peer) => {
+    transport.pause_reading();
+    await peer.write(new TextEncoder().encode("held"));
+    await asyncio.sleep(0.01);
+    transport.resume_reading();
+    transport.pause_reading();
+    await asyncio.sleep(0.001);
+    assertEquals(protocol.received, "");
+    transport.resume_reading();
+    await until(() => protocol.received === "held", "it came");
+  });
+});
+
 Deno.test("a reset reaches connection_lost() as the error, once", async () => {
   const { createServer } = await import("node:net");
   const server = createServer((socket) => {
@@ -337,6 +351,22 @@ Deno.test("loop.start_tls() goes on over TLS on both sides, with the read that w
   await server.shutdown();
   // deno-lint-ignore no-explicit-any
   assertThrows(() => loop.start_tls({} as any, secure, true), TypeError, "is not supported by start_tls()");
+});
+
+Deno.test("loop.start_tls() takes what was held back while reading was paused, and resume_reading() goes on over TLS", async () => {
+  const { ca, server: identity } = await certificates();
+  await with_protocol(() => new Recorder(), async (protocol, transport, peer) => {
+    transport.pause_reading();
+    using secure = await Deno.startTls(peer, { hostname: "localhost", caCerts: [ca] });
+    const handshake = secure.handshake();
+    await asyncio.sleep(0.01);
+    await loop_of().start_tls(transport, protocol, identity, { server_side: true });
+    await handshake;
+    await secure.write(new TextEncoder().encode("hello"));
+    transport.resume_reading();
+    await until(() => protocol.received === "hello", "it came");
+    assertEquals(protocol.calls, ["made", "data"]);
+  });
 });
 
 Deno.test("sendfile() sends a part of a file, and says what it cannot do", async () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import * as asyncio from "../mod.ts";
 import { run_virtual } from "./_helpers.ts";
-import { bytes, joined, text, with_pair } from "./_streams.ts";
+import { bytes, joined, pattern, same_bytes, text, with_pair } from "./_streams.ts";
 
 type ReadKind =
   | { readonly kind: "read"; readonly size: number }
@@ -351,5 +351,106 @@ Deno.test("peek() and unread() between reads that are cancelled lose no byte, do
       });
     }),
     { numRuns: 1000 },
+  );
+});
+
+const KEPT_READS = ["read", "readexactly", "readuntil", "readinto", "lines", "peek", "unread"] as const;
+
+/** Reads in many ways, and keeps every array that it was given, with where in the stream that begins. */
+class Keeper {
+  readonly #reader: asyncio.StreamReader;
+  readonly #lines: AsyncIterator<Uint8Array, undefined>;
+  readonly kept: [data: Uint8Array, at: number][] = [];
+  readonly peeked: [data: Uint8Array, at: number][] = [];
+  at = 0;
+
+  constructor(reader: asyncio.StreamReader) {
+    this.#reader = reader;
+    this.#lines = reader.lines({ keep_ends: true, limit: 10, overlong: "split" });
+  }
+
+  /** `patience` is after how many turns it gives up. */
+  async take(kind: typeof KEPT_READS[number], size: number, patience: number | null = null): Promise<void> {
+    if (kind === "unread") return this.#unread(size);
+    const reading = asyncio.create_task(() => this.#start(kind, size));
+    if (patience !== null) {
+      for (let i = 0; i < patience; i++) await asyncio.sleep(0);
+      reading.cancel();
+    }
+    let data: Uint8Array;
+    try {
+      data = await reading;
+    } catch (error) {
+      if (error instanceof asyncio.CancelledError) return;
+      if (!(error instanceof asyncio.IncompleteReadError)) throw error;
+      data = error.partial;
+    }
+    if (kind === "peek") this.peeked.push([data, this.at]);
+    else this.#keep(data);
+  }
+
+  async #start(kind: typeof KEPT_READS[number], size: number): Promise<Uint8Array> {
+    const reader = this.#reader;
+    if (kind === "read") return await reader.read(size);
+    if (kind === "readexactly") return await reader.readexactly(size);
+    if (kind === "readuntil") return await reader.readuntil(["\r", "ab"], { limit: Infinity });
+    if (kind === "peek") return await reader.peek(size);
+    if (kind === "lines") return (await this.#lines.next()).value ?? new Uint8Array(0);
+    const array = new Uint8Array(size);
+    return array.subarray(0, await reader.readinto(array));
+  }
+
+  #keep(data: Uint8Array): void {
+    this.kept.push([data, this.at]);
+    this.at += data.length;
+  }
+
+  #unread(size: number): void {
+    const [data, at] = this.kept.pop() ?? [new Uint8Array(0), 0];
+    this.at = at;
+    const part = data.slice(-size);
+    this.#keep(data.subarray(0, data.length - part.length));
+    this.#reader.unread(part);
+    part.fill(0);
+  }
+}
+
+Deno.test("what reads gave stays as it was, whatever comes, is read or is put in front later", async () => {
+  const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 12_000 }));
+  const step_size = fc.integer({ min: 400, max: 4000 });
+  const patience = fc.option(fc.integer({ min: 0, max: 4 }), { freq: 2 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(size, { minLength: 1, maxLength: 8 }),
+      fc.array(fc.tuple(fc.constantFrom(...KEPT_READS), size, patience), { maxLength: 25 }),
+      fc.tuple(step_size, step_size),
+      async (writes, steps, [write_size, chunk_size]) => {
+        await asyncio.run(async () => {
+          const whole = pattern(writes.reduce((sum, each) => sum + each));
+          const settings = { client: { write_size }, server: { chunk_size }, capacity: 8192 };
+          await using pair = asyncio.testing.memory_pair(settings);
+          const [[_, writer], [reader]] = [pair.client, pair.server];
+          const writing = asyncio.create_task(async () => {
+            let at = 0;
+            for (const each of writes) {
+              const data = whole.slice(at, at += each);
+              writer.write(data);
+              data.fill(0);
+              if (each % 2 === 0) await writer.drain();
+            }
+            writer.write_eof();
+          });
+          const keeper = new Keeper(reader);
+          for (const step of steps) await keeper.take(...step);
+          while (!reader.at_eof()) await keeper.take("read", 5000);
+          await writing;
+          assertEquals(keeper.at, whole.length);
+          for (const [data, at] of [...keeper.kept, ...keeper.peeked]) {
+            assert(same_bytes(data, whole.subarray(at, at + data.length)), `${data.length} bytes from ${at}`);
+          }
+        });
+      },
+    ),
+    { numRuns: 100 },
   );
 });

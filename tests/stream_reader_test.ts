@@ -873,6 +873,23 @@ Deno.test("StreamReader.readinto() gives what was put in front of what the syste
   });
 });
 
+Deno.test("StreamReader.readinto() gives what was put in front of what the system has read, first", async () => {
+  for (let turns = 0; turns < 8; turns++) {
+    await asyncio.run(async () => {
+      await using pair = asyncio.testing.memory_pair();
+      const [reader] = pair.client;
+      const array = new Uint8Array(100);
+      const waiting = reader.readinto(array);
+      await asyncio.sleep(0);
+      pair.server[1].write("after");
+      for (let i = 0; i < turns; i++) await asyncio.sleep(0);
+      const was_done = waiting.done();
+      reader.unread("before ");
+      assertEquals(text(array.subarray(0, await waiting)), was_done ? "after" : "before after");
+    });
+  }
+});
+
 Deno.test("StreamReader.readinto() refuses what is no array, and reads nothing into an empty one", async () => {
   const reader = new asyncio.StreamReader();
   // deno-lint-ignore no-explicit-any

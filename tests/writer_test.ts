@@ -1,6 +1,7 @@
 // What the writer has beyond asyncio's.
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import { unsent } from "../lib/_context.ts";
 import * as asyncio from "../mod.ts";
 import { error_of, run_program, run_virtual } from "./_helpers.ts";
 import {
@@ -86,6 +87,19 @@ Deno.test("what drain() left for later is sent when the program exits before", a
   assertEquals(await peer.read(buffer), 6);
   const { code: status, stdout, stderr } = await child.output();
   assertEquals([status, text(stdout), text(stderr)], [3, "", ""]);
+});
+
+Deno.test("a connection that is aborted with something left for later is not kept until the program exits", async () => {
+  const before = unsent.size;
+  await with_bare_peer(async ([reader, writer], peer) => {
+    await peer.write(bytes("1\n2\n"));
+    await reader.readline();
+    writer.send("answer");
+    assertEquals(unsent.size, before + 1);
+    writer.abort();
+    await writer.wait_closed();
+  });
+  assertEquals(unsent.size, before);
 });
 
 Deno.test("flush() waits until all has left, where drain() does not", async () => {
