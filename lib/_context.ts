@@ -1,20 +1,21 @@
 /**
  * Where the running code is: its scope and its loop. All of the library's module-level mutable state lives here.
  *
- * The scope travels with the code through every `await` in an `AsyncLocalStorage`. The engine calls the `then()` of an
+ * The scope travels with the code through every `await`; see `_deno_context.ts`. The engine calls the `then()` of an
  * awaited thenable in the awaiting code's own context, so a future can tell who waits for it.
  *
  * @module
  */
 
-import { AsyncLocalStorage } from "node:async_hooks";
+import { type ContextVariable, find_contexts } from "./_deno_context.ts";
 import type { EventLoop } from "./deno_events.ts";
 import type { Observer } from "./_observers.ts";
 import type { Scope } from "./_scopes.ts";
 import type { SignalPlaces } from "./_line.ts";
 
-const storage: AsyncLocalStorage<Scope> = new AsyncLocalStorage();
-const origins: AsyncLocalStorage<string> = new AsyncLocalStorage();
+const contexts = find_contexts();
+const scopes: ContextVariable<Scope> = contexts.variable();
+const origins: ContextVariable<string> = contexts.variable();
 let loop_factory: (() => EventLoop) | null = null;
 let default_loop: EventLoop | null = null;
 let last_task_number = 0;
@@ -45,22 +46,22 @@ export function flush_at_exit(connection: Unsent): void {
 
 /** The scope of the running code, or `undefined` outside of every task and loop callback. */
 export function current_scope(): Scope | undefined {
-  return storage.getStore();
+  return scopes.get();
 }
 
 /** Calls `fn` so that it, and all that it awaits, runs in `scope`. */
 export function run_in_scope<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R {
-  return storage.run(scope, fn, ...args);
+  return scopes.run(scope, fn, ...args);
 }
 
 /** A function that calls others in the asynchronous context of the code that calls this. */
 export function capture_context(): <R>(fn: () => R) => R {
-  return AsyncLocalStorage.snapshot() as <R>(fn: () => R) => R;
+  return contexts.capture();
 }
 
 /** The loop of the running code; outside of every task that is the default loop, which Deno's own loop drives. */
 export function current_loop(): EventLoop {
-  return storage.getStore()?.loop ?? get_default_loop();
+  return scopes.get()?.loop ?? get_default_loop();
 }
 
 /** The loop of code that runs outside of every task; made on first use, and anew once the last one was closed. */
@@ -92,7 +93,7 @@ export function run_with_origin<R>(origin: string, fn: () => R): R {
 
 /** The calls that the running code of the library works for. */
 export function current_origin(): string | undefined {
-  return origins.getStore();
+  return origins.get();
 }
 
 /** The number that tells a thing without a name from others in a picture. */

@@ -9,10 +9,11 @@ const LEVELS: readonly (readonly string[])[] = [
     "_random",
     "_send_queue",
     "_read_size",
-    "_context",
+    "_deno_context",
     "_deno",
     "_deno_thread",
   ],
+  ["_context"],
   ["_scopes", "_stores", "events", "_bytes", "clocks", "_idle", "_outside", "_deno_test", "_observers"],
   ["_scheduler", "_unretrieved", "futures", "coroutines", "structs", "protocols"],
   [
@@ -48,7 +49,15 @@ const LEVELS: readonly (readonly string[])[] = [
 ];
 
 /** The only files that may write `Deno.`; all but the first call it. */
-const MAY_NAME_DENO = ["_deno", "_deno_datagrams", "_deno_net", "_deno_process", "_deno_thread", "_deno_test"];
+const MAY_NAME_DENO = [
+  "_deno",
+  "_deno_context",
+  "_deno_datagrams",
+  "_deno_net",
+  "_deno_process",
+  "_deno_thread",
+  "_deno_test",
+];
 
 interface Module {
   readonly specifier: string;

@@ -1,0 +1,166 @@
+/**
+ * Values that travel with code through its awaits.
+ *
+ * Deno's `AsyncLocalStorage` does that, but to enter it inside another one, as each task is, takes two microseconds, and
+ * leaves 400 bytes for the garbage collector: the value stands in a `WeakMap`, and in the engine's context there is only
+ * its key. Deno's own functions to get and set that context are in reach, though they are no interface that it promises.
+ * With the value in the context itself, entering takes a fiftieth; a task is made and awaited in half the time, and
+ * `node:async_hooks` need not be loaded, which takes a third of this library's import.
+ *
+ * So at import the functions are looked for and tried out: that contexts are what this room takes them for, and that
+ * Deno's own storages and its own values leave each other alone. If any of it does not hold, be it in another version of
+ * Deno, `AsyncLocalStorage` does the work.
+ *
+ * @module
+ */
+
+import type { AsyncLocalStorage } from "node:async_hooks";
+
+/** A value that travels with code. */
+export interface ContextVariable<T> {
+  /** The value of the running code; `undefined` if it has none. */
+  get(): T | undefined;
+  /** Calls `fn` so that it, and all that it awaits, has the value. */
+  run<A extends unknown[], R>(value: T, fn: (...args: A) => R, ...args: A): R;
+}
+
+/** Makes variables, and keeps contexts. */
+export interface Contexts {
+  /** A new variable. */
+  variable<T>(): ContextVariable<T>;
+  /** A function that calls others in the context of the code that calls this, with all that is in it. */
+  capture(): <R>(fn: () => R) => R;
+}
+
+/** What the engine keeps for running code: an entry for each of Deno's storages, by numbers, and ours. */
+type Context = { readonly [key: string]: unknown } | undefined;
+
+interface AsyncVariable {
+  enter(value: unknown): Context;
+  get(): unknown;
+}
+
+/** The functions of Deno that this room would like to use. */
+interface Core {
+  getAsyncContext(): Context;
+  setAsyncContext(context: Context): void;
+  readonly AsyncVariable: new () => AsyncVariable;
+}
+
+class EngineVariable<T> implements ContextVariable<T> {
+  readonly #key: string;
+  readonly #get_context: () => Context;
+  readonly #set_context: (context: Context) => void;
+
+  constructor(core: Core, key: string) {
+    this.#key = key;
+    this.#get_context = core.getAsyncContext;
+    this.#set_context = core.setAsyncContext;
+  }
+
+  get(): T | undefined {
+    return this.#get_context()?.[this.#key] as T | undefined;
+  }
+
+  run<A extends unknown[], R>(value: T, fn: (...args: A) => R, ...args: A): R {
+    const previous = this.#get_context();
+    this.#set_context({ __proto__: null, ...previous, [this.#key]: value } as Context);
+    try {
+      return fn(...args);
+    } finally {
+      this.#set_context(previous);
+    }
+  }
+}
+
+class EngineContexts implements Contexts {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  variable<T>(): ContextVariable<T> {
+    // There may be several copies of this library in a program.
+    return new EngineVariable<T>(this.#core, `asyncio-${crypto.randomUUID()}`);
+  }
+
+  capture(): <R>(fn: () => R) => R {
+    const { getAsyncContext, setAsyncContext } = this.#core;
+    const context = getAsyncContext();
+    return (fn) => {
+      const previous = getAsyncContext();
+      setAsyncContext(context);
+      try {
+        return fn();
+      } finally {
+        setAsyncContext(previous);
+      }
+    };
+  }
+}
+
+class StorageContexts implements Contexts {
+  readonly #storage: typeof AsyncLocalStorage;
+
+  constructor(storage: typeof AsyncLocalStorage) {
+    this.#storage = storage;
+  }
+
+  variable<T>(): ContextVariable<T> {
+    const storage = new this.#storage<T>();
+    return {
+      get: () => storage.getStore(),
+      run: (value, fn, ...args) => storage.run(value, fn, ...args),
+    };
+  }
+
+  capture(): <R>(fn: () => R) => R {
+    return this.#storage.snapshot() as <R>(fn: () => R) => R;
+  }
+}
+
+/** Where Deno has these functions, if it has them. */
+function core_of_deno(): unknown {
+  // deno-lint-ignore no-explicit-any
+  const deno = Deno as any;
+  return deno[deno.internal]?.core;
+}
+
+/** Whether contexts work as this room takes for granted. */
+function is_as_expected(unknown: unknown): unknown is Core {
+  const core = unknown as Core | null | undefined;
+  const names = ["getAsyncContext", "setAsyncContext", "AsyncVariable"] as const;
+  if (core === null || core === undefined || names.some((name) => typeof core[name] !== "function")) return false;
+  const before = core.getAsyncContext();
+  try {
+    const [own, other, later] = [
+      new EngineVariable(core, "asyncio-test"),
+      new core.AsyncVariable(),
+      new core.AsyncVariable(),
+    ];
+    other.enter(1);
+    const context = core.getAsyncContext();
+    // What could not be copied entry by entry would not survive.
+    if (context === undefined || Object.getPrototypeOf(context) !== null || other.get() !== 1) return false;
+    if (own.get() !== undefined) return false;
+    const holds = own.run(2, () => {
+      const holds = own.get() === 2 && other.get() === 1;
+      later.enter(3);
+      return holds && own.get() === 2 && other.get() === 1 && later.get() === 3;
+    });
+    return holds && own.get() === undefined && other.get() === 1 && core.getAsyncContext() === context;
+  } catch {
+    return false;
+  } finally {
+    core.setAsyncContext(before);
+  }
+}
+
+/** The fastest way that works; see the module. */
+export function find_contexts(core: unknown = core_of_deno()): Contexts {
+  if (is_as_expected(core)) return new EngineContexts(core);
+  // Only here, since to load it takes ten milliseconds; and not by `import()`, which would have the module wait.
+  // deno-lint-ignore no-process-global
+  return new StorageContexts(process.getBuiltinModule("node:async_hooks").AsyncLocalStorage);
+}
