@@ -23,18 +23,18 @@ interface Running {
 
 /** A step whose time is taken. */
 class TimedStep implements Step {
-  readonly #step: Step;
+  readonly _inner: Step;
   readonly #debug: DebugMode;
 
   constructor(step: Step, debug: DebugMode) {
-    this.#step = step;
+    this._inner = step;
     this.#debug = debug;
   }
 
   _run(): Strand | null {
     this.#debug.stop_clock();
     const started = performance.now();
-    const strand = this.#step._run();
+    const strand = this._inner._run();
     if (strand !== null) this.#debug.start_clock({ strand, started });
     return strand;
   }

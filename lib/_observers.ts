@@ -22,30 +22,56 @@ interface Taker {
   readonly task: Task<unknown> | null;
 }
 
+/** A place whose text is not made yet. */
+interface Trace {
+  readonly error: Error;
+  readonly origin: string | undefined;
+}
+
 /** Frames that a stack may have; the engine's ten are used up by the library's own. An arbitrary number. */
 const MAX_FRAMES = 40;
 
 /** Where the library is: its frames say nothing to a user. */
 const OWN_FRAMES = new URL(".", import.meta.url).href;
 
-const created_at = new WeakMap<object, string>();
+const created_at = new WeakMap<object, string | Trace>();
 /** Of each lock, in the order of the calls, which is that in which they take it. */
 const takers = new WeakMap<Lock, Taker[]>();
 const resting_since = new WeakMap<object, number>();
 
-/** The stack of the calling code, the innermost call first, without the library's own frames. */
+/** Frames of Deno's own, such as that of the turn in which code goes on. */
+const DENO_FRAME = /[( ]ext:/;
+
+/** The stack of the calling code, the innermost call first, without the frames of the library and of Deno. */
 export function user_stack(): string {
+  return user_frames(trace());
+}
+
+function trace(): Error {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = MAX_FRAMES;
-  const { stack = "" } = new Error();
+  const error = new Error();
   Error.stackTraceLimit = stackTraceLimit;
-  return stack.split("\n").slice(1).filter((line) => !line.includes(OWN_FRAMES)).join("\n");
+  return error;
+}
+
+function user_frames({ stack = "" }: Error): string {
+  const lines = stack.split("\n").slice(1);
+  return lines.filter((line) => !line.includes(OWN_FRAMES) && !DENO_FRAME.test(line)).join("\n");
 }
 
 /** Notes where something is made. */
 export function note_creation(made: object): void {
   // Code of the library that goes on after a wait has no calls of the user above it.
   created_at.set(made, user_stack() || (current_origin() ?? ""));
+}
+
+/**
+ * The same for what is made often and asked about rarely: the text, which takes twenty times as long as the rest, is made
+ * when it is asked for. Until then, what the calls were made on lives as long as what they made.
+ */
+export function note_creation_lightly(made: object): void {
+  created_at.set(made, { error: trace(), origin: current_origin() });
 }
 
 /** Calls what makes something after a wait, so that debug mode can tell who asked for it. */
@@ -55,7 +81,9 @@ export function from_here<R>(fn: () => R): R {
 
 /** Where something was made; `undefined` if debug mode was off. */
 export function creation_of(made: object): string | undefined {
-  return created_at.get(made) || undefined;
+  const noted = created_at.get(made);
+  if (typeof noted !== "object") return noted || undefined;
+  return user_frames(noted.error) || noted.origin;
 }
 
 /** Notes that code has begun to wait; it is told by its scope. */
@@ -79,7 +107,7 @@ function has_taken({ future }: Taker): boolean {
 
 export class Observer {
   #instruments: readonly Instrument[] = [];
-  /** How many loops are in debug mode. */
+  /** How many want to know where things are made: loops in debug mode, and checks for leaks. */
   #debugged = 0;
 
   /** The one there is, or a new one. */
@@ -100,7 +128,7 @@ export class Observer {
     this.#end_if_unused();
   }
 
-  /** A loop goes into debug mode, or out of it. */
+  /** A loop goes into debug mode, or out of it; or a check for leaks begins or ends. */
   count_debugged(change: 1 | -1): void {
     this.#debugged += change;
     this.#end_if_unused();

@@ -25,6 +25,8 @@ import type { Task } from "./tasks.ts";
 export interface Step {
   /** Does the work, and tells what code it set going, which the loop lets come to rest before the next step. */
   _run(): Strand | null;
+  /** The step itself, where debug mode has put another around it. */
+  readonly _inner?: Step;
 }
 
 /**

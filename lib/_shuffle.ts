@@ -25,13 +25,13 @@ export function shuffler(seed: number): (steps: Step[], from: number, to: number
   const random = new Random(seed);
   return (steps, from, to) => {
     const batch = steps.slice(from, to);
-    const served = new Set(batch.filter((step) => step instanceof Place).map(task_of));
+    const served = new Set(batch.filter(is_served).map(task_of));
     const places: number[] = [];
     const order: Group[] = [];
     const by_group = new Map<Group, Step[]>();
     batch.forEach((step, index) => {
       const task = task_of(step);
-      if (task === null && !(step instanceof Place)) return;
+      if (task === null && !is_served(step)) return;
       const group = task === null || served.has(task) ? SERVED : task;
       places.push(from + index);
       order.push(group);
@@ -46,8 +46,13 @@ export function shuffler(seed: number): (steps: Step[], from: number, to: number
   };
 }
 
+function is_served(step: Step): boolean {
+  return (step._inner ?? step) instanceof Place;
+}
+
 /** The task that a step is one of; `null` for those of the loop and the library. */
-function task_of(step: Step): Scope | null {
+function task_of(pushed: Step): Scope | null {
+  const step = pushed._inner ?? pushed;
   if (step instanceof Task) return step._scope;
   const root = step instanceof Wait
     ? step.scope?.root ?? null

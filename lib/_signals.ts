@@ -5,6 +5,7 @@
  */
 
 import type { EventLoop } from "./deno_events.ts";
+import { INSPECT } from "./constants.ts";
 import { capture_context, run_in_scope } from "./_context.ts";
 import type { Signal } from "./_deno.ts";
 import { Handle } from "./events.ts";
@@ -31,6 +32,22 @@ export class KeepAlive {
   }
 }
 
+/** A function that is called on a signal. */
+class SignalHandler {
+  readonly signal: Signal;
+  /** Ends that. */
+  readonly stop: () => void;
+
+  constructor(signal: Signal, stop: () => void) {
+    this.signal = signal;
+    this.stop = stop;
+  }
+
+  [INSPECT](): string {
+    return `<handler of ${this.signal}>`;
+  }
+}
+
 /**
  * At most one handler for each signal, and any number of listeners. Where there is one, the system's own action is off,
  * and so is what `run()` does on Ctrl-C.
@@ -39,8 +56,7 @@ export class KeepAlive {
  */
 export class SignalHandlers {
   readonly #loop: EventLoop;
-  /** What ends each. */
-  readonly #handlers = new Map<Signal, () => void>();
+  readonly #handlers = new Map<Signal, SignalHandler>();
   /** How many listen to each signal, handlers included. */
   readonly #listeners = new Map<Signal, number>();
   readonly #keep_alive = new KeepAlive();
@@ -62,17 +78,26 @@ export class SignalHandlers {
       const handle = in_context(() => run_in_scope(loop._scope, () => new Handle(loop, callback, args, true)));
       loop._push(handle);
     });
-    this.#handlers.get(signal)?.();
-    this.#handlers.set(signal, stop);
+    this.#handlers.get(signal)?.stop();
+    this.add(new SignalHandler(signal, stop));
     this.#update();
+  }
+
+  add(handler: SignalHandler): void {
+    this.#handlers.set(handler.signal, handler);
+  }
+
+  /** Those that were set and not removed. */
+  get all(): Iterable<object> {
+    return this.#handlers.values();
   }
 
   /** Takes the handler away; whether there was one. */
   remove(signal: Signal): boolean {
     check_signal(signal);
-    const stop = this.#handlers.get(signal);
-    if (stop === undefined) return false;
-    stop();
+    const handler = this.#handlers.get(signal);
+    if (handler === undefined) return false;
+    handler.stop();
     this.#handlers.delete(signal);
     this.#update();
     return true;

@@ -51,6 +51,7 @@ export class Timers {
   /** Starts or halts: halted, no timer of the clock is left to keep the process alive. */
   set_active(active: boolean): void {
     this.#active = active;
+    this.#clock._set_loop_active?.(this.#may_go_off, active);
     this.#arm();
   }
 

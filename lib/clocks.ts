@@ -41,6 +41,12 @@ export interface Clock {
    * @default 0.000001
    */
   readonly resolution?: number;
+  /**
+   * Told that a loop with this clock begins to work, or halts.
+   *
+   * @internal
+   */
+  _set_loop_active?(is_idle: () => boolean, active: boolean): void;
 }
 
 /**
@@ -139,6 +145,8 @@ export class VirtualClock implements Clock {
   readonly #autojump: boolean;
   readonly #patience: number;
   readonly #deadlines = new Set<Deadline>();
+  /** Of each loop at work, whether it is idle: one without timers has no deadline that tells. */
+  readonly #loops = new Set<() => boolean>();
   #now = 0;
   /** Takes the next look back, if there is to be one. */
   #cancel_look: (() => void) | null = null;
@@ -223,6 +231,12 @@ export class VirtualClock implements Clock {
     };
   }
 
+  /** @internal */
+  _set_loop_active(is_idle: () => boolean, active: boolean): void {
+    if (active) this.#loops.add(is_idle);
+    else this.#loops.delete(is_idle);
+  }
+
   #set(now: number): void {
     this.#now = now;
     this.#held = 0;
@@ -249,6 +263,9 @@ export class VirtualClock implements Clock {
     if (next > this.#now) {
       if (!this.#autojump) return;
       for (const { is_idle } of this.#deadlines) {
+        if (!is_idle()) return this.#look_later();
+      }
+      for (const is_idle of this.#loops) {
         if (!is_idle()) return this.#look_later();
       }
       if (this.#is_held(next)) return this.#look_later(true);

@@ -111,8 +111,12 @@ export class Handle implements Step, Strand {
     this.#callback = callback;
     this.#args = args;
     if (!captures) return;
-    if (runner === undefined) this.#wait();
-    else runner(() => this.#wait());
+    if (runner === undefined) {
+      this.#wait();
+      return;
+    }
+    runner(() => this.#wait());
+    if (this.#open === null) throw new TypeError('"context" must call the function that it is given');
   }
 
   // A reaction keeps the context of the code that adds the callback until the loop comes to it.

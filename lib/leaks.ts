@@ -9,18 +9,21 @@ import { INSPECT } from "./constants.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { check_callable } from "./exceptions.ts";
 import { Call, type Future } from "./futures.ts";
-import { creation_of, note_creation } from "./_observers.ts";
+import { creation_of, note_creation, note_creation_lightly, Observer } from "./_observers.ts";
 
 /** How often, a millisecond apart, a thing that is about to go is looked at again. */
 const LOOKS = 50;
 
 /** Notes where what is added is made, until the function that it gives is called. */
-function note_origins<T extends object>(things: { add(thing: T): unknown }): () => void {
+function note_origins<T extends object>(
+  things: { add(thing: T): unknown },
+  note: (thing: object) => void,
+): () => void {
   const { add } = things;
   const is_shadowed = Object.hasOwn(things, "add");
   // Only for as long as it is asked for: to look at the stack costs more than to make what is made.
   things.add = (thing) => {
-    note_creation(thing);
+    note(thing);
     return add.call(things, thing);
   };
   return () => {
@@ -31,7 +34,8 @@ function note_origins<T extends object>(things: { add(thing: T): unknown }): () 
 
 /**
  * Runs a function, and fails if it leaves something behind on the loop of the calling code: tasks that are not done,
- * timers, connections, servers, processes that are not closed. Things that are about to end have some turns for it.
+ * timers, signal handlers, connections, servers, processes that are not closed. Things that are about to end have some
+ * turns for it.
  *
  * @param fn The function; it may be async.
  * @returns A future of its result. If it throws, that is what the future fails with.
@@ -58,9 +62,16 @@ export function assert_no_leaks<T>(fn: () => T | PromiseLike<T>): Future<T> {
   const loop = current_loop();
   return new Call(async () => {
     const before = new Set<object>(things(loop));
-    const stop_notes = [note_origins(loop._tasks), note_origins(loop._resources)];
+    const stop_notes = [
+      note_origins(loop._tasks, note_creation_lightly),
+      note_origins(loop._resources, note_creation),
+      note_origins(loop._signals, note_creation),
+    ];
     const { _on_timer } = loop;
-    loop._on_timer = note_creation;
+    loop._on_timer = note_creation_lightly;
+    // What is made after a wait is made where its call was.
+    const observer = Observer.get();
+    observer.count_debugged(1);
     const left = () => things(loop).filter((each) => !before.has(each));
     try {
       const result = await fn();
@@ -77,6 +88,7 @@ export function assert_no_leaks<T>(fn: () => T | PromiseLike<T>): Future<T> {
     } finally {
       for (const stop of stop_notes) stop();
       loop._on_timer = _on_timer;
+      observer.count_debugged(-1);
     }
   });
 }
@@ -87,7 +99,7 @@ function origin_of(thing: object): string {
 }
 
 function things(loop: EventLoop): object[] {
-  return [...loop._tasks, ...loop._resources, ...loop._pending_timers];
+  return [...loop._tasks, ...loop._resources, ...loop._signals.all, ...loop._pending_timers];
 }
 
 function shown_thing(thing: object): string {

@@ -103,7 +103,7 @@ export class Task<T> extends Future<T> implements Step {
    *
    * @param coroutine A coroutine function, a `Coroutine`, or a future.
    * @param options Its name, loop and context, and whether it starts at once.
-   * @throws {TypeError} If `coroutine` is anything else, a promise for one.
+   * @throws {TypeError} If `coroutine` is anything else, a promise for one, or `context` does not call what it is given.
    */
   constructor(coroutine: CoroutineLike<T>, options?: NewTaskOptions) {
     check_coroutine(coroutine);
@@ -120,12 +120,31 @@ export class Task<T> extends Future<T> implements Step {
       : observer.task_created(this as Task<unknown>, options?.context);
     if (options?.eager_start) {
       if (runner === undefined) this.#start();
-      else runner(() => this.#start());
+      else this.#enter(runner, () => this.#start());
       return;
     }
     if (runner === undefined) this.#wait_for_turn();
-    else runner(() => this.#wait_for_turn());
+    else this.#enter(runner, () => this.#wait_for_turn());
     loop._push(this);
+  }
+
+  /** Calls `begin` in a context. One that fails, or calls nothing, leaves no task that would be pending for ever. */
+  #enter(runner: ContextRunner, begin: () => void): void {
+    let begun = false;
+    try {
+      runner(() => {
+        if (begun) return;
+        begun = true;
+        begin();
+      });
+      if (!begun) throw new TypeError('"context" must call the function that it is given');
+    } catch (error) {
+      if (!begun || this.#open !== null) {
+        this.#open = null;
+        this.#end_cancelled(thrown_by_loop(undefined));
+      }
+      throw error;
+    }
   }
 
   // A reaction keeps the context of the code that makes the task, with all its storages, until the loop comes to it. The

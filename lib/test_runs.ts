@@ -8,7 +8,7 @@ import { type Clock, VirtualClock } from "./clocks.ts";
 import { current_loop } from "./_context.ts";
 import { new_event_loop } from "./deno_events.ts";
 import { declare_test, type TestDefinition } from "./_deno_test.ts";
-import { CancelledError, check_callable, check_number, check_options, shown, TimeoutError } from "./exceptions.ts";
+import { check_callable, check_number, check_options, shown, TimeoutError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
 import { assert_no_leaks } from "./leaks.ts";
 import { memory_network, MemoryNetwork, type MemoryNetworkOptions } from "./memory_networks.ts";
@@ -112,6 +112,9 @@ export interface TestOptions extends RunTestOptions {
 
 const RUN_OPTIONS = ["clock", "network", "seed", "runs", "timeout", "leaks", "debug"];
 const A_DAY = 86400;
+/** How often a test that has taken too long is cancelled before it is left to itself, and how many seconds apart: arbitrary. */
+const MAX_CANCELS = 10;
+const CANCEL_INTERVAL = 1;
 
 /** Options with a clock and a network that `fn` can do with as with those it would have by default. */
 type Default = { readonly clock?: VirtualClock; readonly network?: MemoryNetwork | MemoryNetworkOptions };
@@ -151,6 +154,9 @@ export function wait_all_tasks_blocked(cushion: number = 0): Future<void> {
 
 /**
  * Runs a test on a loop of its own: in virtual time, over a network in memory, and looks for what it left behind.
+ *
+ * A test that takes too long is cancelled, also if it catches that and waits again. One that nobody can end, as it waits for
+ * a promise that is not this library's, fails all the same, and is left to itself.
  *
  * With `seed` or `runs`, tasks that are ready at the same time go on in another order; the error of a test that fails
  * names the seed, and with it the test fails again.
@@ -286,7 +292,8 @@ async function run_once<T>(
   // As the overloads have it, a test that is promised a virtual clock and a memory network has them.
   const kit = Object.freeze({ clock, network, seed }) as VirtualTestKit;
   const body = leaks ? () => assert_no_leaks(() => fn(kit)) : async () => await fn(kit);
-  return await run(() => limited(body, timeout), {
+  const { promise: given_up, reject: give_up } = Promise.withResolvers<never>();
+  const running = run(() => limited(body, timeout, give_up), {
     ...(debug === undefined ? {} : { debug }),
     loop_factory: () =>
       new_event_loop({
@@ -295,24 +302,40 @@ async function run_once<T>(
         ...(seed === null ? {} : { order_seed: seed }),
       }),
   });
+  return await Promise.race([running, given_up]);
 }
 
-/** Runs a test, and says what its tasks wait for if it takes too long. */
-async function limited<T>(body: () => PromiseLike<T>, timeout: number): Promise<T> {
+/**
+ * Runs a test, and says what its tasks wait for if it takes too long: by `give_up` if it does not end even so, as it waits
+ * for a promise that is not this library's, or always goes on.
+ */
+async function limited<T>(
+  body: () => PromiseLike<T>,
+  timeout: number,
+  give_up: (error: TimeoutError) => void,
+): Promise<T> {
   const loop = current_loop();
   const task: Task<T> = create_task(async () => await body(), { name: "test" });
   let waiting: string | null = null;
-  const timer = loop._call_later(timeout, () => {
-    waiting = [...loop._tasks].filter((each) => each !== main).map((each) => each._describe()).join("\n  ");
+  let cancels = 0;
+  const on_timeout = () => {
+    waiting ??= [...loop._tasks].filter((each) => each !== main).map((each) => each._describe()).join("\n  ");
+    if (cancels++ === MAX_CANCELS) return give_up(timed_out());
+    // Code that swallows the cancellation, and waits again, is to hear of it again.
+    timer = loop._call_later(CANCEL_INTERVAL, on_timeout);
     task.cancel();
-  });
+  };
+  let timer = loop._call_later(timeout, on_timeout);
   const [main] = loop._tasks;
+  const timed_out = (cause?: unknown) =>
+    new TimeoutError(`Still waiting after ${timeout} seconds:\n  ${waiting}`, { cause });
   try {
-    return await task;
+    await task;
   } catch (error) {
-    if (waiting === null || !(error instanceof CancelledError)) throw error;
-    throw new TimeoutError(`Still waiting after ${timeout} seconds:\n  ${waiting}`, { cause: error });
+    throw waiting === null ? error : timed_out(error);
   } finally {
     timer.cancel();
   }
+  if (waiting !== null) throw timed_out();
+  return task.result();
 }

@@ -259,9 +259,15 @@ export function table_of(records: readonly TaskRecord[]): string {
     record.waits.map(text_of_wait).join("; "),
     record.awaited_by.map((each) => each instanceof Task ? each.get_name() : described(each)).join(", "),
   ]);
-  const all = [["task", "state", "for", "waits for", "awaited by"], ...rows];
+  const all = [["task", "state", "for", "waits for", "awaited by"], ...rows.map((row) => row.map(on_one_line))];
   const widths = all[0].map((_, column) => Math.max(...all.map((row) => row[column].length)));
   return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()).join("\n");
+}
+
+/** Names may be anything: a line feed in one would begin a row. */
+function on_one_line(cell: string): string {
+  // deno-lint-ignore no-control-regex
+  return cell.replace(/[\x00-\x1f]/g, (each) => JSON.stringify(each).slice(1, -1));
 }
 
 /** Prints a text of several lines. */

@@ -408,6 +408,17 @@ Deno.test("ps() and pstree() print the tasks of the loop they are given, and ref
   });
 });
 
+Deno.test("ps() prints one row for each task, whatever its name", async () => {
+  await asyncio.run(async () => {
+    const task = asyncio.create_task(() => new asyncio.Event().wait(), { name: "two\nlines\x1b[2J" });
+    await settle();
+    const rows = printed((file) => asyncio.ps({ file })).trimEnd().split("\n");
+    assertEquals(rows.length, 3);
+    assertMatch(rows[2], /^two\\nlines\\u001b\[2J +waiting/);
+    task.cancel();
+  });
+});
+
 Deno.test("capture_tasks() of many tasks costs in proportion to their number", async () => {
   await assert_linear((size) =>
     asyncio.run(async () => {

@@ -1,5 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { assert, assertEquals, assertInstanceOf, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertStrictEquals,
+  assertThrows,
+  fail,
+} from "@std/assert";
 import * as asyncio from "../mod.ts";
 import { collect_reports, error_of, run_program, run_virtual, Transcript } from "./_helpers.ts";
 
@@ -563,4 +571,35 @@ Deno.test("what a task awaits of another loop's tasks reaches it, and cancelling
   });
   assertEquals(await working, "other: CancelledError");
   other.close();
+});
+
+Deno.test("a context that fails, or does not call what it is given, is an error of the call, and leaves no task", async () => {
+  await asyncio.run(async () => {
+    const loop = asyncio.get_running_loop();
+    const failing: Readonly<Record<string, asyncio.ContextRunner>> = {
+      "fails at once": () => {
+        throw new RangeError("no context");
+      },
+      "fails afterwards": (fn) => {
+        fn();
+        throw new RangeError("no context");
+      },
+    };
+    const idle = (() => {}) as unknown as asyncio.ContextRunner;
+    for (const context of Object.values(failing)) {
+      assertThrows(() => asyncio.create_task(() => fail("It ran"), { context }), RangeError, "no context");
+    }
+    assertThrows(() => asyncio.create_task(() => fail("It ran"), { context: idle }), TypeError, '"context"');
+    assertThrows(
+      () => asyncio.create_task(() => fail("It ran"), { context: idle, eager_start: true }),
+      TypeError,
+      '"context"',
+    );
+    assertThrows(() => loop.call_soon_in(() => fail("It ran"), [], { context: idle }), TypeError, '"context"');
+    assertEquals([...asyncio.all_tasks()], [asyncio.current_task()]);
+    let starts = 0;
+    const twice: asyncio.ContextRunner = (fn) => (fn(), fn());
+    await asyncio.create_task(() => void starts++, { context: twice, eager_start: true });
+    assertEquals(starts, 1);
+  });
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import * as asyncio from "../mod.ts";
-import { error_of } from "./_helpers.ts";
+import { error_of, run_program } from "./_helpers.ts";
 
 const { assert_no_leaks, run_test, test, wait_all_tasks_blocked } = asyncio.testing;
 
@@ -37,6 +37,23 @@ Deno.test("order_seed draws the order of tasks that are ready together: the same
   // Not only the starts: each round of steps has an order of its own.
   const rounds = [...seen].map((steps) => steps.split(" ").map((step) => step[0]).join("").match(/..../g)!);
   assert(rounds.some(([first, second]) => first !== second));
+});
+
+Deno.test("debug mode leaves the order of tasks as the seed has it", async () => {
+  const order_of = async (seed: number, debug: boolean) => {
+    const log: number[] = [];
+    await run_test(async () => {
+      const turn = new asyncio.Condition();
+      await asyncio.gather(...Array.from({ length: 5 }, (_, i) => async () => {
+        log.push(i);
+        await asyncio.async_with(turn, () => void log.push(i));
+        await asyncio.sleep(0);
+        log.push(i);
+      }));
+    }, { seed, debug });
+    return log;
+  };
+  for (let seed = 1; seed <= 10; seed++) assertEquals(await order_of(seed, true), await order_of(seed, false));
 });
 
 Deno.test("whatever the seed, the steps of one task that are ready together keep their order", async () => {
@@ -217,6 +234,7 @@ Deno.test("a cushion starts again when a task runs meanwhile, and a call that is
 
 /** Those that tests left behind, which the end of their loops kills. */
 const processes: asyncio.Process[] = [];
+const pairs: asyncio.testing.MemoryPair[] = [];
 
 const LEFT: Readonly<Record<string, { leave: () => unknown; shown: RegExp }>> = {
   "a task": {
@@ -229,7 +247,7 @@ const LEFT: Readonly<Record<string, { leave: () => unknown; shown: RegExp }>> = 
   },
   "a server": {
     leave: () => asyncio.start_server(() => {}, "10.0.0.1", 80),
-    shown: /<Server .*10\.0\.0\.1.*>, made /,
+    shown: /<Server .*10\.0\.0\.1.*>, made at .*testing_kit_test\.ts:\d+/,
   },
   "a connection": {
     leave: async () => {
@@ -237,11 +255,19 @@ const LEFT: Readonly<Record<string, { leave: () => unknown; shown: RegExp }>> = 
       await asyncio.open_connection("10.0.0.1", 80);
       server.close();
     },
-    shown: /<Transport open to 10\.0\.0\.1,80 .*>, made /,
+    shown: /<Transport open to 10\.0\.0\.1,80 .*>, made at .*testing_kit_test\.ts:\d+/,
   },
   "a process": {
     leave: async () => void processes.push(await asyncio.create_subprocess_exec("sleep", "60")),
-    shown: /<Process .*>, made /,
+    shown: /<Process .*>, made at .*testing_kit_test\.ts:\d+/,
+  },
+  "an end of a pair": {
+    leave: () => void pairs.push(asyncio.testing.memory_pair()),
+    shown: /<Transport open to memory.*>, made at .*testing_kit_test\.ts:\d+/,
+  },
+  "a signal handler": {
+    leave: () => asyncio.get_running_loop().add_signal_handler("SIGUSR2", () => {}),
+    shown: /<handler of SIGUSR2>, made at .*testing_kit_test\.ts:\d+/,
   },
 };
 
@@ -253,6 +279,7 @@ for (const [what, { leave, shown }] of Object.entries(LEFT)) {
     // Without the check, the end of the loop sees to them.
     await run_test(async () => void await leave(), { leaks: false });
     for (const process of processes.splice(0)) assertEquals(await process.wait(), -9);
+    pairs.length = 0;
   });
 }
 
@@ -324,6 +351,44 @@ Deno.test("run_test() ends a test whose tasks wait for each other at once, and s
   assertMatch(error.message, /^Still waiting after 86400 seconds:\n/);
   assertMatch(error.message, /<Task "helper" pending, waits for /);
   assert(performance.now() - start < 5000);
+});
+
+Deno.test("run_test() fails a test that takes too long even if it swallows the cancellation, once or again", async () => {
+  for (const waits of [1, 3]) {
+    const swallows = run_test(async () => {
+      for (let i = 0; i < waits; i++) {
+        try {
+          await new asyncio.Event().wait();
+        } catch { /* goes on */ }
+      }
+    }, { timeout: 10 });
+    assertMatch((await error_of(swallows)).message, /^Still waiting after 10 seconds:\n {2}<Task "test" pending/);
+  }
+  const other_error = run_test(async () => {
+    try {
+      await new asyncio.Event().wait();
+    } catch {
+      throw new RangeError("on the way out");
+    }
+  }, { timeout: 10 });
+  const error = await error_of(other_error);
+  assertInstanceOf(error, asyncio.TimeoutError);
+  assertInstanceOf(error.cause, RangeError);
+});
+
+// In a process of their own, as what nobody can end is left behind.
+Deno.test("run_test() fails a test that nobody can end: one that waits for a foreign promise, or always goes on", async () => {
+  const { stdout } = await run_program(`
+    const never = new Promise(() => {});
+    const retries = async () => {
+      for (;;) await new asyncio.Event().wait().catch(() => {});
+    };
+    for (const body of [() => never, retries]) {
+      const clock = new asyncio.VirtualClock({ patience: 0 });
+      await asyncio.testing.run_test(body, { timeout: 10, clock }).catch((error) => console.log(error.message));
+    }
+    Deno.exit();`);
+  assertEquals(stdout.match(/^Still waiting after 10 seconds:$/gm)?.length, 2, stdout);
 });
 
 Deno.test("test() declares its test with Deno's sanitizers on", async () => {

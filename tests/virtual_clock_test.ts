@@ -233,3 +233,16 @@ Deno.test("a virtual clock refuses wrong arguments by name and value", () => {
   assertThrows(() => clock.jump(-1), RangeError, '"seconds" must be 0 or more, got -1');
   assertThrows(() => clock.jump(Infinity), RangeError, '"seconds" must be 0 or more, got Infinity');
 });
+
+Deno.test("a clock that loops share does not jump while one of them works that has no timer", async () => {
+  const clock = new asyncio.VirtualClock();
+  const works = run_with(clock, async () => {
+    for (let i = 0; i < 2000; i++) await asyncio.sleep(0);
+    return clock.time();
+  });
+  const sleeps = run_with(clock, async () => {
+    await asyncio.sleep(5);
+    return clock.time();
+  });
+  assertEquals(await Promise.all([works, sleeps]), [0, 5]);
+});
