@@ -170,13 +170,77 @@ export interface Processes {
   on_signal(signal: Signal, fn: () => void): () => void;
 }
 
-/** The peer refused the connection: nobody listens there. It is `Deno.errors.ConnectionRefused`. */
+/**
+ * The peer refused the connection: nobody listens there. It is `Deno.errors.ConnectionRefused`.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * const server = await asyncio.start_server(() => {}, "127.0.0.1", 0);
+ * const [host, port] = server.sockets[0].getsockname() as [string, number];
+ * server.close();
+ * try {
+ *   await asyncio.open_connection(host, port);
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.ConnectionRefusedError); // true
+ * }
+ * ```
+ */
 export const ConnectionRefusedError: typeof Deno.errors.ConnectionRefused = Deno.errors.ConnectionRefused;
-/** The peer broke the connection. It is `Deno.errors.ConnectionReset`. */
+/**
+ * The peer broke the connection. It is `Deno.errors.ConnectionReset`.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * await using pair = asyncio.testing.memory_pair();
+ * pair.reset("server");
+ * try {
+ *   await pair.client[0].read();
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.ConnectionResetError); // true
+ * }
+ * ```
+ */
 export const ConnectionResetError: typeof Deno.errors.ConnectionReset = Deno.errors.ConnectionReset;
-/** The connection was given up on this side. It is `Deno.errors.ConnectionAborted`. */
+/**
+ * The connection was given up on this side. It is `Deno.errors.ConnectionAborted`.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * // A server that does not answer the handshake.
+ * await using server = await asyncio.start_server(async (reader) => {
+ *   await reader.read();
+ * }, "127.0.0.1", 0);
+ * const [host, port] = server.sockets[0].getsockname() as [string, number];
+ * try {
+ *   await asyncio.open_connection(host, port, { ssl: true, ssl_handshake_timeout: 0.05 });
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.ConnectionAbortedError); // true
+ * }
+ * ```
+ */
 export const ConnectionAbortedError: typeof Deno.errors.ConnectionAborted = Deno.errors.ConnectionAborted;
-/** The peer no longer reads. It is `Deno.errors.BrokenPipe`. */
+/**
+ * The peer no longer reads. It is `Deno.errors.BrokenPipe`.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * await using pair = asyncio.testing.memory_pair();
+ * pair.reset("server");
+ * try {
+ *   await pair.client[1].send("to nobody");
+ * } catch (error) {
+ *   console.log(error instanceof asyncio.BrokenPipeError); // true
+ * }
+ * ```
+ */
 export const BrokenPipeError: typeof Deno.errors.BrokenPipe = Deno.errors.BrokenPipe;
 
 /** The address is taken: somebody listens there. */

@@ -30,7 +30,7 @@ export const PIPE: -1 = -1;
  * import * as asyncio from "@asyncio/deno";
  *
  * const { PIPE, STDOUT } = asyncio.subprocess;
- * const process = await asyncio.create_subprocess_shell("echo oh >&2", { stdout: PIPE, stderr: STDOUT });
+ * await using process = await asyncio.create_subprocess_shell("echo oh >&2", { stdout: PIPE, stderr: STDOUT });
  * console.log(new TextDecoder().decode(await process.stdout!.readline())); // oh
  * ```
  */

@@ -89,6 +89,16 @@ export interface LoopNetwork {
 
 /**
  * The part of the event loop that runs tasks and callbacks.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * function at_the_next_second(loop: asyncio.BaseEventLoop, fn: () => void): asyncio.TimerHandle {
+ *   return loop.call_at(Math.floor(loop.time()) + 1, fn);
+ * }
+ * at_the_next_second(asyncio.get_event_loop(), () => console.log("now")).cancel();
+ * ```
  */
 export abstract class BaseEventLoop {
   readonly #clock: Clock;

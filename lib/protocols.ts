@@ -16,6 +16,27 @@ import type { Transport } from "./transports.ts";
  * Of each connection `connection_made()` is called once, and `connection_lost()` once after it. All are called by the
  * loop, in no task; what they throw goes to the loop's exception handler, and ends the connection if it came from a method
  * that data came to.
+ *
+ * @example
+ * ```ts
+ * import * as asyncio from "@asyncio/deno";
+ *
+ * class Gate extends asyncio.Protocol {
+ *   readonly lost = new asyncio.Future<unknown>();
+ *   override connection_made(transport: asyncio.Transport) {
+ *     transport.close();
+ *   }
+ *   override connection_lost(error: unknown) {
+ *     this.lost.set_result(error);
+ *   }
+ * }
+ *
+ * const loop = asyncio.get_event_loop();
+ * await using server = await loop.create_server(() => new Gate(), "127.0.0.1", 0);
+ * const [host, port] = server.sockets[0].getsockname() as [string, number];
+ * const [, gate] = await loop.create_connection(() => new Gate(), host, port);
+ * console.log(gate instanceof asyncio.BaseProtocol, await gate.lost); // true null
+ * ```
  */
 export class BaseProtocol {
   /**

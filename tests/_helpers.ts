@@ -1,3 +1,4 @@
+import process from "node:process";
 import { assert } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import type { ExceptionContext } from "../lib/events.ts";
@@ -53,23 +54,26 @@ export async function error_of(awaitable: PromiseLike<unknown>): Promise<any> {
   throw new Error(`Expected an error, got a result: ${Deno.inspect(result)}`);
 }
 
-/** The shortest of several runs, in milliseconds: what the machine's other work does not lengthen. */
-async function fastest(run: () => Promise<void>): Promise<number> {
-  let best = Infinity;
-  for (let i = 0; i < 4; i++) {
-    const start = performance.now();
-    await run();
-    best = Math.min(best, performance.now() - start);
-  }
-  return best;
+/** How often a run is measured, since a collection of garbage may fall into one. */
+const TRIES = 4;
+
+/** Fails if eight times the size costs much more than eight times the processor's time. */
+export async function assert_linear(run: (size: number) => Promise<void>, size: number): Promise<void> {
+  let small = Infinity;
+  for (let i = 0; i < TRIES; i++) small = Math.min(small, await cost_of(() => run(size / 8)));
+  // Quadratic cost would be 64 times as much.
+  const bound = 30 * Math.max(small, 0.5);
+  let large = Infinity;
+  for (let i = 0; i < TRIES && large >= bound; i++) large = Math.min(large, await cost_of(() => run(size)));
+  assert(large < bound, `${size / 8} took ${small} ms of the processor, ${size} took ${large} ms`);
 }
 
-/** Fails if eight times the size costs much more than eight times the time. */
-export async function assert_linear(run: (size: number) => Promise<void>, size: number): Promise<void> {
-  const small = await fastest(() => run(size / 8));
-  const large = await fastest(() => run(size));
-  // Quadratic cost would be 64 times as much.
-  assert(large < 30 * Math.max(small, 0.5), `${size / 8} took ${small} ms, ${size} took ${large} ms`);
+/** Milliseconds of the processor that a piece of work takes: what other processes do meanwhile does not count. */
+async function cost_of(work: () => Promise<void>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
 
 /** A program that runs in a process of its own. `asyncio` is in scope in its text. */
@@ -79,6 +83,9 @@ export function spawn_program(text: string): Deno.ChildProcess {
     args: [
       "eval",
       "--ext=ts",
+      "--no-config",
+      "--no-lock",
+      "--cached-only",
       "--v8-flags=--expose-gc",
       `import * as asyncio from ${JSON.stringify(library)};\n${text}`,
     ],

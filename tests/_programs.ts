@@ -137,16 +137,21 @@ export const PYTHON: string | null =
     runs(python, "-c", "import ssl, sys; sys.exit(sys.version_info < (3, 11))")
   ) ?? null;
 
-/** A test that is ignored, and says so, where a program is missing. */
+/**
+ * A test that is ignored, and says so, where a program is missing. One that takes longer than `timeout` milliseconds fails;
+ * with 0 it may take any time.
+ */
 export function test_with(
   needed: Readonly<Record<string, string | null>>,
   promise: string,
   fn: () => Promise<void>,
+  timeout: number = 0,
 ): void {
   const missing = Object.keys(needed).filter((name) => needed[name] === null);
   Deno.test({
     name: missing.length === 0 ? promise : `${promise} (ignored: ${missing.join(" and ")} not installed)`,
     ignore: missing.length > 0,
+    timeout,
     fn,
   });
 }

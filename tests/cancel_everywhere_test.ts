@@ -36,7 +36,10 @@ type Outcome = { readonly cancelled: true } | { readonly cancelled: false; reado
 /** What the tries of one call share. */
 interface Ground extends AsyncDisposable {
   try(): Promise<Try>;
-  /** Much is sent, in a turn for each piece: of the later steps only some are tried. */
+  /**
+   * Of the later steps only some are tried: much is sent, in a turn for each piece, or others that are tried after each
+   * step wait in the same way.
+   */
   readonly sparse?: boolean;
 }
 
@@ -251,6 +254,9 @@ async function close_both([[, writer], [, peer_writer]]: readonly [Streams, Stre
 const LINES = new TextEncoder().encode("first\nsecond\nthird\n");
 const FRAMES = Uint8Array.of(0, 0, 0, 3, 1, 2, 3, 0, 0, 0, 1, 9);
 
+/** All reads wait in one way. Tried after each step are one that takes what is there and one that waits for more. */
+const DENSE_READS: readonly string[] = ["readinto()", "readexactly()"];
+
 /** What the calls are tried on; the result of each as the bytes that it took. */
 const READS: readonly [
   name: string,
@@ -302,6 +308,7 @@ for (const secure of [false, true]) {
     check(`${kind}: ${name}`, async () => {
       const made = await pairs(secure);
       return {
+        sparse: !DENSE_READS.includes(name),
         async try() {
           const [client, server] = await made.pair();
           const [reader] = client;
@@ -518,6 +525,7 @@ for (const secure of [false, true]) {
     const server = await asyncio.start_server(null, LOOPBACK, 0, secure ? { ssl: identity } : {});
     const connections = server[Symbol.asyncIterator]();
     return {
+      sparse: secure,
       try() {
         let opening: Promise<{ streams: Streams }>;
         const open = async () => ({

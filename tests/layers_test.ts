@@ -119,3 +119,14 @@ Deno.test("only _context.ts has module-level state that changes", async () => {
   }
   assertEquals(wrong, []);
 });
+
+Deno.test("CONTRIBUTING.md shows these levels, and the rooms that may write Deno.", async () => {
+  const text = await Deno.readTextFile("CONTRIBUTING.md");
+  const names_in = (line: string) => [...line.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  const rows = [...text.matchAll(/^\| +(\d+) +\| (.*) \|$/gm)];
+  assertEquals(
+    rows.map(([, level, rooms]) => [Number(level), ...names_in(rooms)]),
+    LEVELS.map((row, n) => [n, ...row]),
+  );
+  assertEquals(names_in(text.match(/^Only (.*?)\s+write\s+`Deno\.`/ms)![1]), MAY_NAME_DENO);
+});

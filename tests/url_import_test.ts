@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { blocks_in } from "./_documents.ts";
 
 const PROGRAM = `
 await asyncio.run(async () => {
@@ -85,4 +86,47 @@ Deno.test("mod.ts imported by an http URL passes the type check of a project wit
     const [code, , stderr] = await run_deno(folder, "check", `--allow-import=127.0.0.1:${port}`, "main.ts");
     assertEquals(code, 0, stderr);
   });
+});
+
+/** The first program of the README, at a port that is free, and the arguments of the command that runs it. */
+async function first_program(): Promise<{ program: string; args: string[]; output: string }> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [program] = await blocks_in("README.md", "ts ignore");
+  assertStringIncludes(program, "8888");
+  const commands = (await blocks_in("README.md", "sh")).join("").split("\n");
+  const [command] = commands.filter((each) => each.startsWith("deno run"));
+  return {
+    program: program.replaceAll("8888", String(listener.addr.port)),
+    args: command.split(" ").slice(1),
+    output: (await blocks_in("README.md", "text"))[0],
+  };
+}
+
+Deno.test("the README's first program runs in an empty folder with the README's command", async () => {
+  await serving(async (port, folder) => {
+    const { program, args, output } = await first_program();
+    const here = `127.0.0.1:${port}`;
+    assertStringIncludes(program, "https://example.com/asyncio/mod.ts");
+    await Deno.writeTextFile(`${folder}/main.ts`, program.replace("https://example.com/asyncio", `http://${here}`));
+    const [code, stdout, stderr] = await run_deno(folder, ...args.map((arg) => arg.replace("example.com", here)));
+    assertEquals([code, stdout], [0, output], stderr);
+  });
+});
+
+Deno.test("the README's first program runs with a copy on the disk, and without --allow-import", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/asyncio/lib`, { recursive: true });
+    await Deno.copyFile("mod.ts", `${folder}/asyncio/mod.ts`);
+    for await (const { name } of Deno.readDir("lib")) {
+      await Deno.copyFile(`lib/${name}`, `${folder}/asyncio/lib/${name}`);
+    }
+    const { program, args, output } = await first_program();
+    await Deno.writeTextFile(`${folder}/main.ts`, program.replace("https://example.com/asyncio/", "./asyncio/"));
+    const less = args.filter((arg) => !arg.startsWith("--allow-import"));
+    const [code, stdout, stderr] = await run_deno(folder, ...less);
+    assertEquals([code, stdout], [0, output], stderr);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
