@@ -10,6 +10,7 @@ import { Attempt, type Securing, shake_hands } from "./_connecting.ts";
 import { DEFAULT_HIGH_WATER, DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
 import { current_observer, flush_at_exit, get_default_loop, unsent } from "./_context.ts";
 import { ConnectionAbortedError, ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
+import { done_future } from "./_done_futures.ts";
 import type { TimerHandle } from "./events.ts";
 import { Driver } from "./_driver.ts";
 import { check_number, check_options, RuntimeError, shown, TimeoutError } from "./exceptions.ts";
@@ -72,7 +73,6 @@ export class Transport {
    * @internal
    */
   _told = false;
-  readonly #drained: Future<void>;
   /** Those who wait until nothing is left to send. */
   #flushes: Line<void> | null = null;
   #bytes_written = 0;
@@ -123,8 +123,6 @@ export class Transport {
     this.#queue = new SendQueue(loop._send_arrays);
     this.#socket = conn.localAddr === null ? null : new TransportSocket(conn.localAddr, conn.remoteAddr);
     this._is_server_side = is_server_side;
-    this.#drained = new Future({ loop });
-    this.#drained.set_result(undefined);
     loop._resources.add(this);
     current_observer()?.connection_opened(this, loop);
   }
@@ -436,7 +434,7 @@ export class Transport {
       return this.#failed(this.#error ?? new ConnectionResetError("Connection lost"));
     }
     this.#offer(has_input);
-    if (!this.#paused) return this.#drained;
+    if (!this.#paused) return done_future<void>(undefined);
     this.#drains ??= this.#line("drain", () => this.#check_drained());
     return new Place(this.#loop, this.#drains);
   }
@@ -566,7 +564,7 @@ export class Transport {
    * @internal
    */
   _wait_closed(): Future<void> {
-    if (this.#state === "closed") return this.#lost_bytes ? this.#failed(this.#error) : this.#drained;
+    if (this.#state === "closed") return this.#lost_bytes ? this.#failed(this.#error) : done_future<void>(undefined);
     this.#closings ??= this.#line("wait_closed", () => {
       if (this.#lost_bytes) throw this.#error;
     });
