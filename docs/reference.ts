@@ -29,7 +29,7 @@ export async function write_reference(folder: string): Promise<void> {
   }
 }
 
-/** Moves the pages, and has their links to sources lead to this repository's files. */
+/** Moves the pages, and has their links to sources lead to this repository's files, and their imports name the package. */
 async function move_pages(from: string, to: string, copy: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   const escaped = (text: string) => text.replaceAll("/", "&#x2F;");
@@ -41,7 +41,9 @@ async function move_pages(from: string, to: string, copy: string): Promise<void>
     const text = await Deno.readTextFile(`${from}/${name}`);
     await Deno.writeTextFile(
       `${to}/${name}`,
-      text.replaceAll(`file://${copy}/`, ROOT.href).replaceAll(escaped(`file://${copy}/`), escaped(ROOT.href)),
+      text.replaceAll(`file://${copy}/`, ROOT.href)
+        .replaceAll(escaped(`file://${copy}/`), escaped(ROOT.href))
+        .replaceAll("from &quot;.&quot;", "from &quot;@asyncio/deno&quot;"),
     );
   }
 }

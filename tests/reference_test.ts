@@ -31,7 +31,9 @@ Deno.test("the reference has a page for every exported name, in its search too, 
     const index = await Deno.readTextFile(`${folder}/search_index.js`);
     for (const name of Object.keys(asyncio)) assertStringIncludes(index, `"name":"${name}"`);
     assertStringIncludes(await Deno.readTextFile(`${folder}/index.html`), "name for name");
-    assertStringIncludes(await Deno.readTextFile(`${folder}/~/StreamReader.html`), "readexactly");
+    const page = await Deno.readTextFile(`${folder}/~/StreamReader.html`);
+    assertStringIncludes(page, "readexactly");
+    assertStringIncludes(page, "import { StreamReader } from &quot;@asyncio/deno&quot;;");
 
     const pages = [...files].filter((path) => path.endsWith(".html"));
     const root = new URL("../", import.meta.url).pathname.slice(1);
