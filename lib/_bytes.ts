@@ -4,7 +4,9 @@
  * @module
  */
 
+import { DEFAULT_HIGH_WATER } from "./constants.ts";
 import { check_number, shown } from "./exceptions.ts";
+import type { WriteBufferLimits } from "./_stream_options.ts";
 
 /** Bytes as the library hands them out: an array of the caller's own. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -40,4 +42,14 @@ export function check_number_at_least(name: string, value: unknown, lowest: numb
 export function check_flag(name: string, value: unknown): void {
   if (value === undefined || typeof value === "boolean") return;
   throw new TypeError(`"${name}" must be a boolean, got ${shown(value)}`);
+}
+
+/** The marks of flow control that these limits mean, in bytes; what is left out is made of the other one, as in asyncio. */
+export function write_limits_of(limits: WriteBufferLimits): [low: number, high: number] {
+  const high = limits.high ?? (limits.low === undefined ? DEFAULT_HIGH_WATER : 4 * limits.low);
+  const low = limits.low ?? Math.floor(high / 4);
+  check_number("high", high);
+  check_number("low", low);
+  if (!(high >= low && low >= 0)) throw new RangeError(`high (${high}) must be >= low (${low}) must be >= 0`);
+  return [low, high];
 }

@@ -5,7 +5,7 @@
  */
 
 import type { EventLoop } from "./deno_events.ts";
-import { check_flag, to_bytes } from "./_bytes.ts";
+import { check_flag, to_bytes, write_limits_of } from "./_bytes.ts";
 import { Attempt } from "./_connecting.ts";
 import { DEFAULT_HIGH_WATER, INSPECT } from "./constants.ts";
 import {
@@ -17,7 +17,7 @@ import {
   type RawDatagramSocket,
   shown_address,
 } from "./_deno.ts";
-import { check_number, check_options, ClosedResourceError, shown } from "./exceptions.ts";
+import { check_options, ClosedResourceError, shown } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Line, Place, signal_of } from "./_line.ts";
 import { type BaseProtocol, check_protocol, type DatagramProtocol } from "./protocols.ts";
@@ -298,11 +298,7 @@ export class DatagramTransport {
    * @throws {RangeError} If `high` is below `low`, or `low` below 0.
    */
   set_write_buffer_limits(limits: WriteBufferLimits = {}): void {
-    const high = limits.high ?? (limits.low === undefined ? DEFAULT_HIGH_WATER : 4 * limits.low);
-    const low = limits.low ?? Math.floor(high / 4);
-    check_number("high", high);
-    check_number("low", low);
-    if (!(high >= low && low >= 0)) throw new RangeError(`high (${high}) must be >= low (${low}) must be >= 0`);
+    const [low, high] = write_limits_of(limits);
     this.#high = high;
     this.#low = low;
     if (this.#size > high) this.#pause();

@@ -5,7 +5,7 @@
  */
 
 import type { EventLoop } from "./deno_events.ts";
-import { to_bytes } from "./_bytes.ts";
+import { to_bytes, write_limits_of } from "./_bytes.ts";
 import { Attempt, type Securing, shake_hands } from "./_connecting.ts";
 import { DEFAULT_HIGH_WATER, DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
 import { current_observer, flush_at_exit, get_default_loop, unsent } from "./_context.ts";
@@ -199,11 +199,7 @@ export class Transport {
    * @throws {RangeError} If `high` is below `low`, or `low` below 0.
    */
   set_write_buffer_limits(limits: WriteBufferLimits = {}): void {
-    const high = limits.high ?? (limits.low === undefined ? DEFAULT_HIGH_WATER : 4 * limits.low);
-    const low = limits.low ?? Math.floor(high / 4);
-    check_number("high", high);
-    check_number("low", low);
-    if (!(high >= low && low >= 0)) throw new RangeError(`high (${high}) must be >= low (${low}) must be >= 0`);
+    const [low, high] = write_limits_of(limits);
     this.#high = high;
     this.#low = low;
     if (this.#queue.size > high) this.#pause();
