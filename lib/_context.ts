@@ -49,9 +49,9 @@ export function current_scope(): Scope | undefined {
   return scopes.get();
 }
 
-/** Calls `fn` so that it, and all that it awaits, runs in `scope`. */
-export function run_in_scope<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R {
-  return scopes.run(scope, fn, ...args);
+/** Calls `fn` with `arg` so that it, and all that it awaits, runs in `scope`. */
+export function run_in_scope<R, A = undefined>(scope: Scope, fn: (arg: A) => R, arg?: A): R {
+  return scopes.run(scope, fn, arg);
 }
 
 /** A function that calls others in the asynchronous context of the code that calls this. */

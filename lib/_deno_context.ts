@@ -20,8 +20,8 @@ import type { AsyncLocalStorage } from "node:async_hooks";
 export interface ContextVariable<T> {
   /** The value of the running code; `undefined` if it has none. */
   get(): T | undefined;
-  /** Calls `fn` so that it, and all that it awaits, has the value. */
-  run<A extends unknown[], R>(value: T, fn: (...args: A) => R, ...args: A): R;
+  /** Calls `fn` with `arg` so that it, and all that it awaits, has the value. */
+  run<R, A = undefined>(value: T, fn: (arg: A) => R, arg?: A): R;
 }
 
 /** Makes variables, and keeps contexts. */
@@ -47,13 +47,27 @@ interface Core {
   readonly AsyncVariable: new () => AsyncVariable;
 }
 
+/**
+ * The class of contexts with one entry. They have no prototype with entries of its own, as those of Deno, but a shape
+ * that the engine knows: to make one takes 50 nanoseconds, and to copy a context without a prototype 1,200.
+ */
+function contexts_of_one(key: string): new (value: unknown) => NonNullable<Context> {
+  const One = function (this: Record<string, unknown>, value: unknown) {
+    this[key] = value;
+  };
+  One.prototype = Object.create(null);
+  return One as unknown as new (value: unknown) => NonNullable<Context>;
+}
+
 class EngineVariable<T> implements ContextVariable<T> {
   readonly #key: string;
+  readonly #One: new (value: unknown) => NonNullable<Context>;
   readonly #get_context: () => Context;
   readonly #set_context: (context: Context) => void;
 
   constructor(core: Core, key: string) {
     this.#key = key;
+    this.#One = contexts_of_one(key);
     this.#get_context = core.getAsyncContext;
     this.#set_context = core.setAsyncContext;
   }
@@ -62,11 +76,12 @@ class EngineVariable<T> implements ContextVariable<T> {
     return this.#get_context()?.[this.#key] as T | undefined;
   }
 
-  run<A extends unknown[], R>(value: T, fn: (...args: A) => R, ...args: A): R {
+  run<R, A>(value: T, fn: (arg: A) => R, arg?: A): R {
     const previous = this.#get_context();
-    this.#set_context({ __proto__: null, ...previous, [this.#key]: value } as Context);
+    const is_alone = previous === undefined || Object.getPrototypeOf(previous) === this.#One.prototype;
+    this.#set_context(is_alone ? new this.#One(value) : { __proto__: null, ...previous, [this.#key]: value } as Context);
     try {
-      return fn(...args);
+      return fn(arg as A);
     } finally {
       this.#set_context(previous);
     }
@@ -111,7 +126,7 @@ class StorageContexts implements Contexts {
     const storage = new this.#storage<T>();
     return {
       get: () => storage.getStore(),
-      run: (value, fn, ...args) => storage.run(value, fn, ...args),
+      run: (value, fn, arg) => storage.run(value, fn, arg as never),
     };
   }
 
@@ -144,10 +159,11 @@ function is_as_expected(unknown: unknown): unknown is Core {
     // What could not be copied entry by entry would not survive.
     if (context === undefined || Object.getPrototypeOf(context) !== null || other.get() !== 1) return false;
     if (own.get() !== undefined) return false;
+    const is_there = () => own.get() === 2 && other.get() === 1;
     const holds = own.run(2, () => {
-      const holds = own.get() === 2 && other.get() === 1;
+      if (!is_there()) return false;
       later.enter(3);
-      return holds && own.get() === 2 && other.get() === 1 && later.get() === 3;
+      return is_there() && later.get() === 3;
     });
     return holds && own.get() === undefined && other.get() === 1 && core.getAsyncContext() === context;
   } catch {

@@ -583,18 +583,18 @@ export class Call<T> extends Future<T> {
   constructor(body: () => T | PromiseLike<T>, scope: Scope = call_scope()) {
     super({ loop: scope.loop });
     this.#scope = scope;
-    run_in_scope(scope, Call.#begin<T>, this, body);
+    run_in_scope(scope, () => this.#begin(body));
   }
 
   // Not an async function, whose suspended frame is twice as large as these callbacks.
-  static #begin<T>(call: Call<T>, body: () => T | PromiseLike<T>): void {
+  #begin(body: () => T | PromiseLike<T>): void {
     let result: T | PromiseLike<T>;
     try {
       result = body();
     } catch (error) {
-      return call.#fail(error);
+      return this.#fail(error);
     }
-    Promise.resolve(result).then((value) => call.#succeed(value), (error) => call.#fail(error));
+    Promise.resolve(result).then((value) => this.#succeed(value), (error) => this.#fail(error));
   }
 
   #succeed(result: T): void {
