@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type ContextVariable, find_contexts } from "./_deno_context.ts";
+import { type Captured, type ContextVariable, find_contexts } from "./_deno_context.ts";
 import type { EventLoop } from "./deno_events.ts";
 import type { Observer } from "./_observers.ts";
 import type { Scope } from "./_scopes.ts";
@@ -54,9 +54,14 @@ export function run_in_scope<R, A = undefined>(scope: Scope, fn: (arg: A) => R, 
   return scopes.run(scope, fn, arg);
 }
 
-/** A function that calls others in the asynchronous context of the code that calls this. */
-export function capture_context(): <R>(fn: () => R) => R {
+/** The asynchronous context of the code that calls this, its scope included. */
+export function capture_context(): Captured {
   return contexts.capture();
+}
+
+/** Calls `fn` with `arg` in a context that was captured. */
+export function run_in_context<R, A = undefined>(context: Captured, fn: (arg: A) => R, arg?: A): R {
+  return contexts.run_in(context, fn, arg);
 }
 
 /** The loop of the running code; outside of every task that is the default loop, which Deno's own loop drives. */

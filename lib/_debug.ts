@@ -36,6 +36,8 @@ class TimedStep implements Step {
     const started = performance.now();
     const strand = this._inner._run();
     if (strand !== null) this.#debug.start_clock({ strand, started });
+    // It did not even wait.
+    if (strand?._settled) this.#debug.stop_clock();
     return strand;
   }
 }
@@ -81,6 +83,7 @@ export class DebugMode {
 
   /** Code runs, until it rests. Code that goes on to wait for something foreign says nothing: then it is the turn's end. */
   start_clock(running: Running): void {
+    if (this.#ended) return;
     this.#running = running;
     this.#immediate ??= setImmediate(this.#turn_ended);
   }

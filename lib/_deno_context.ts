@@ -28,9 +28,14 @@ export interface ContextVariable<T> {
 export interface Contexts {
   /** A new variable. */
   variable<T>(): ContextVariable<T>;
-  /** A function that calls others in the context of the code that calls this, with all that is in it. */
-  capture(): <R>(fn: () => R) => R;
+  /** The context of the code that calls this, with all that is in it. */
+  capture(): Captured;
+  /** Calls `fn` with `arg` in a context that was captured. */
+  run_in<R, A = undefined>(context: Captured, fn: (arg: A) => R, arg?: A): R;
 }
+
+/** The values of some code, all together. */
+export type Captured = { readonly _brand: "captured context" } | undefined;
 
 /** What the engine keeps for running code: an entry for each of Deno's storages, by numbers, and ours. */
 type Context = { readonly [key: string]: unknown } | undefined;
@@ -79,7 +84,9 @@ class EngineVariable<T> implements ContextVariable<T> {
   run<R, A>(value: T, fn: (arg: A) => R, arg?: A): R {
     const previous = this.#get_context();
     const is_alone = previous === undefined || Object.getPrototypeOf(previous) === this.#One.prototype;
-    this.#set_context(is_alone ? new this.#One(value) : { __proto__: null, ...previous, [this.#key]: value } as Context);
+    this.#set_context(
+      is_alone ? new this.#One(value) : { __proto__: null, ...previous, [this.#key]: value } as Context,
+    );
     try {
       return fn(arg as A);
     } finally {
@@ -90,9 +97,13 @@ class EngineVariable<T> implements ContextVariable<T> {
 
 class EngineContexts implements Contexts {
   readonly #core: Core;
+  readonly #get_context: () => Context;
+  readonly #set_context: (context: Context) => void;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#get_context = core.getAsyncContext;
+    this.#set_context = core.setAsyncContext;
   }
 
   variable<T>(): ContextVariable<T> {
@@ -100,18 +111,18 @@ class EngineContexts implements Contexts {
     return new EngineVariable<T>(this.#core, `asyncio-${crypto.randomUUID()}`);
   }
 
-  capture(): <R>(fn: () => R) => R {
-    const { getAsyncContext, setAsyncContext } = this.#core;
-    const context = getAsyncContext();
-    return (fn) => {
-      const previous = getAsyncContext();
-      setAsyncContext(context);
-      try {
-        return fn();
-      } finally {
-        setAsyncContext(previous);
-      }
-    };
+  capture(): Captured {
+    return this.#get_context() as Captured;
+  }
+
+  run_in<R, A>(context: Captured, fn: (arg: A) => R, arg?: A): R {
+    const previous = this.#get_context();
+    this.#set_context(context as Context);
+    try {
+      return fn(arg as A);
+    } finally {
+      this.#set_context(previous);
+    }
   }
 }
 
@@ -130,8 +141,13 @@ class StorageContexts implements Contexts {
     };
   }
 
-  capture(): <R>(fn: () => R) => R {
-    return this.#storage.snapshot() as <R>(fn: () => R) => R;
+  capture(): Captured {
+    return this.#storage.snapshot() as unknown as Captured;
+  }
+
+  run_in<R, A>(context: Captured, fn: (arg: A) => R, arg?: A): R {
+    const snapshot = context as unknown as (fn: (arg: A) => R, arg: A) => R;
+    return snapshot(fn, arg as A);
   }
 }
 

@@ -14,7 +14,6 @@
  */
 
 import { current_scope } from "./_context.ts";
-import { Handle } from "./events.ts";
 import { type Step, type Strand, UNKNOWN_STRAND } from "./_scopes.ts";
 
 /** Iterations between two looks at the clock, to see whether the turn has lasted a millisecond: timers and I/O wait. */
@@ -138,12 +137,10 @@ export class Scheduler {
     RESOLVED.then(this.#resume);
   }
 
-  /** The code that runs now; `null` outside of every task and callback, where it may go on for any number of microtasks. */
+  /** The code that runs now; `null` outside of every task, where it may go on for any number of microtasks. */
   #running_strand(): Strand | null {
     const scope = current_scope();
-    if (scope !== undefined && scope !== scope.loop._scope) return scope.root;
-    const last = this.#strand;
-    return last instanceof Handle && !last._settled ? last : null;
+    return scope === undefined || scope === scope.loop._scope ? null : scope.root;
   }
 
   /** Timers and I/O have waited for about a millisecond. Two tasks that wake each other must not starve them. */
@@ -158,7 +155,9 @@ export class Scheduler {
 
   /** Code has come to rest: if it was waited for, the next step follows. */
   rested(strand: Strand): void {
-    if (this.#strand === strand && this.#phase === "scheduled") this.#drain();
+    if (this.#strand !== strand || this.#phase !== "scheduled") return;
+    this.#resumes = true;
+    RESOLVED.then(this.#resume);
   }
 
   /** Goes on in the next turn, unless the code that is waited for rests before. */
@@ -174,7 +173,8 @@ export class Scheduler {
   readonly #take_turn = (): void => {
     this.#immediate = null;
     if (this.#phase !== "scheduled") return;
-    this.#iterations = 0;
+    // Timers come after this turn: one that is due waits for no more than an iteration.
+    this.#iterations = ITERATIONS_PER_LOOK_AT_CLOCK - 1;
     this.#strand = null;
     this.#drain();
   };

@@ -6,7 +6,7 @@
 
 import type { EventLoop } from "./deno_events.ts";
 import { INSPECT } from "./constants.ts";
-import { capture_context, run_in_scope } from "./_context.ts";
+import { capture_context, run_in_context } from "./_context.ts";
 import type { Signal } from "./_deno.ts";
 import { Handle } from "./events.ts";
 import { check_callable, shown } from "./exceptions.ts";
@@ -71,12 +71,12 @@ export class SignalHandlers {
     check_signal(signal);
     check_callable("callback", callback);
     this.#loop._check_closed();
-    const in_context = capture_context();
+    const context = capture_context();
     const loop = this.#loop;
     // The new one first: in between, the signal would do what it does to a program without a handler.
     const stop = this.listen(signal, () => {
-      const handle = in_context(() => run_in_scope(loop._scope, () => new Handle(loop, callback, args, true)));
-      loop._push(handle);
+      const make = () => new Handle(loop, callback, args, true);
+      loop._push(run_in_context(context, make));
     });
     this.#handlers.get(signal)?.stop();
     this.add(new SignalHandler(signal, stop));

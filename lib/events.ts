@@ -8,7 +8,8 @@ import { INSPECT } from "./constants.ts";
 import type { EventLoop } from "./deno_events.ts";
 import * as context from "./_context.ts";
 import { RuntimeError } from "./exceptions.ts";
-import type { Step, Strand } from "./_scopes.ts";
+import type { Captured } from "./_deno_context.ts";
+import type { Step } from "./_scopes.ts";
 
 /**
  * What an exception handler is told. Keys that do not apply are `undefined`.
@@ -85,15 +86,13 @@ export type ContextRunner = <R>(fn: () => R) => R;
  * });
  * ```
  */
-export class Handle implements Step, Strand {
+export class Handle implements Step {
   readonly #loop: EventLoop;
   #callback: ((...args: never[]) => unknown) | null;
   #args: readonly unknown[];
   #cancelled = false;
-  /** Lets the callback go in the context in which it was scheduled; `null` for the library's own, which need none. */
-  #open: ((handle: Handle) => void) | null = null;
-  /** @internal */
-  _settled = true;
+  /** The context in which it was scheduled; `null` for the library's own, which need none. */
+  #context: Captured | null = null;
 
   /**
    * Made by `loop.call_soon()` and its like.
@@ -112,28 +111,17 @@ export class Handle implements Step, Strand {
     this.#args = args;
     if (!captures) return;
     if (runner === undefined) {
-      this.#wait();
+      this.#context = context.capture_context();
       return;
     }
-    runner(() => this.#wait());
-    if (this.#open === null) throw new TypeError('"context" must call the function that it is given');
-  }
-
-  // A reaction keeps the context of the code that adds the callback until the loop comes to it.
-  #wait(): void {
-    new Promise<Handle>((open) => this.#open = open).then(Handle.#begin);
+    runner(() => this.#context = context.capture_context());
+    if (this.#context === null) throw new TypeError('"context" must call the function that it is given');
   }
 
   static #begin(handle: Handle): void {
     const scope = handle.#loop._scope;
-    if (context.current_scope() === scope) Handle.#run_here(handle);
-    else context.run_in_scope(scope, Handle.#run_here, handle);
-  }
-
-  static #run_here(handle: Handle): void {
-    handle.#call();
-    handle._settled = true;
-    handle.#loop._rested(handle);
+    if (context.current_scope() === scope) Handle.#call(handle);
+    else context.run_in_scope(scope, Handle.#call, handle);
   }
 
   /** Takes the callback back; no effect once it has run. */
@@ -154,30 +142,26 @@ export class Handle implements Step, Strand {
   }
 
   /** @internal */
-  _run(): Strand | null {
+  _run(): null {
     if (this.#cancelled) return null;
-    if (this.#open === null) {
-      this.#call();
-      return null;
-    }
-    this._settled = false;
-    this.#open(this);
-    return this;
+    if (this.#context === null) Handle.#call(this);
+    else context.run_in_context(this.#context, Handle.#begin, this);
+    return null;
   }
 
-  #call(): void {
-    const callback = this.#callback;
+  static #call(handle: Handle): void {
+    const callback = handle.#callback;
     if (callback === null) return;
-    const loop = this.#loop;
+    const loop = handle.#loop;
     const started = loop.get_debug() ? performance.now() : 0;
     try {
-      const result: unknown = callback(...this.#args as never[]);
+      const result: unknown = callback(...handle.#args as never[]);
       // An async callback's failure belongs to the loop, as a plain one's does.
-      if (result instanceof Promise) result.catch((error) => this.#report(error));
+      if (result instanceof Promise) result.catch((error) => handle.#report(error));
     } catch (error) {
-      this.#report(error);
+      handle.#report(error);
     }
-    if (started !== 0) loop._report_slow(this, (performance.now() - started) / 1000);
+    if (started !== 0) loop._report_slow(handle, (performance.now() - started) / 1000);
   }
 
   #report(exception: unknown): void {

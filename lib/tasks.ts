@@ -5,8 +5,17 @@
  */
 
 import type { EventLoop } from "./deno_events.ts";
-import { current_loop, current_observer, current_scope, next_task_number, run_in_scope } from "./_context.ts";
+import {
+  capture_context,
+  current_loop,
+  current_observer,
+  current_scope,
+  next_task_number,
+  run_in_context,
+  run_in_scope,
+} from "./_context.ts";
 import { type AwaitableLike, Coroutine, type CoroutineLike } from "./coroutines.ts";
+import type { Captured } from "./_deno_context.ts";
 import type { ContextRunner, TimerHandle } from "./events.ts";
 import {
   CancelledError,
@@ -87,8 +96,8 @@ export class Task<T> extends Future<T> implements Step {
   #coroutine: CoroutineLike<T>;
   /** The number of a task without a name of its own; most are never asked for it. */
   #name: string | number;
-  /** Lets the body go in the context the task was made in; `null` once it went. */
-  #open: ((scope: Scope) => void) | null = null;
+  /** The context that the task was made in; `null` once its body went. */
+  #context: Captured | null = null;
   /**
    * Its neighbour in the list of its loop.
    *
@@ -119,12 +128,12 @@ export class Task<T> extends Future<T> implements Step {
       ? options?.context
       : observer.task_created(this as Task<unknown>, options?.context);
     if (options?.eager_start) {
-      if (runner === undefined) this.#start();
-      else this.#enter(runner, () => this.#start());
+      if (runner === undefined) Task.#start(this as Task<unknown>);
+      else this.#enter(runner, () => Task.#start(this as Task<unknown>));
       return;
     }
-    if (runner === undefined) this.#wait_for_turn();
-    else this.#enter(runner, () => this.#wait_for_turn());
+    if (runner === undefined) this.#context = capture_context();
+    else this.#enter(runner, () => this.#context = capture_context());
     loop._push(this);
   }
 
@@ -139,27 +148,16 @@ export class Task<T> extends Future<T> implements Step {
       });
       if (!begun) throw new TypeError('"context" must call the function that it is given');
     } catch (error) {
-      if (!begun || this.#open !== null) {
-        this.#open = null;
+      if (!begun || this.#context !== null) {
+        this.#context = null;
         this.#end_cancelled(thrown_by_loop(undefined));
       }
       throw error;
     }
   }
 
-  // A reaction keeps the context of the code that makes the task, with all its storages, until the loop comes to it. The
-  // scope is entered only then: a task that waits for its turn holds 0.6 KiB, where a suspended function in a storage
-  // entry of its own held 1.5, of which the garbage collector made half the cost of many tasks.
-  #wait_for_turn(): void {
-    new Promise<Scope>((open) => this.#open = open).then(Task.#take_turn);
-  }
-
-  static #take_turn(scope: Scope): void {
-    (scope.task as Task<unknown>).#start();
-  }
-
-  #start(): void {
-    run_in_scope(this.#scope, Task.#call_body, this as Task<unknown>);
+  static #start(task: Task<unknown>): void {
+    run_in_scope(task.#scope, Task.#call_body, task);
   }
 
   // Not an async function, whose suspended frame is twice as large as these callbacks.
@@ -223,10 +221,10 @@ export class Task<T> extends Future<T> implements Step {
    * @internal
    */
   _run(): Strand | null {
-    const open = this.#open;
-    if (open === null) return null;
-    this.#open = null;
-    open(this.#scope);
+    const context = this.#context;
+    if (context === null) return null;
+    this.#context = null;
+    run_in_context(context, Task.#start, this as Task<unknown>);
     return this.#scope;
   }
 
@@ -340,7 +338,7 @@ export class Task<T> extends Future<T> implements Step {
    * @internal
    */
   get _started(): boolean {
-    return this.#open === null;
+    return this.#context === null;
   }
 
   /** @internal */

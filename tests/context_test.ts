@@ -98,15 +98,15 @@ for (const [name, contexts] of KINDS) {
     assertEquals(all(), [undefined, undefined, undefined]);
   });
 
-  Deno.test(`${name}: capture() brings the whole context back, and only for the call`, () => {
+  Deno.test(`${name}: what was captured brings the whole context back, and only for the call`, () => {
     const [variable, storage] = [contexts.variable<number>(), new AsyncLocalStorage<string>()];
     const all = () => [variable.get(), storage.getStore()];
     const inside = variable.run(1, () => storage.run("a", () => contexts.capture()));
     variable.run(2, () => {
-      assertEquals(inside(all), [1, "a"]);
+      assertEquals(contexts.run_in(inside, all), [1, "a"]);
       assertEquals(all(), [2, undefined]);
       assertThrows(() =>
-        inside(() => {
+        contexts.run_in(inside, () => {
           throw new Error("inside");
         })
       );
