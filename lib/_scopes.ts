@@ -13,6 +13,7 @@
  * @module
  */
 
+import { Chained, type Receiver } from "./_chained.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { CancelledError, thrown_by_loop } from "./exceptions.ts";
 import type { Task } from "./tasks.ts";
@@ -55,8 +56,7 @@ export interface Awaitable {
   /** Whether a cancellation of the scope gets to the code behind the future by itself. */
   _hears_of(scope: Scope): boolean;
   /** Hands the outcome to whoever awaits. */
-  // deno-lint-ignore no-explicit-any
-  _pass_on(resolve: (value: any) => void, reject: (error: unknown) => void): void;
+  _pass_on(receiver: Receiver): void;
 }
 
 /**
@@ -359,12 +359,9 @@ export class Scope implements Strand {
 }
 
 /** One `await` of a future that was pending: from the call of `then()` until the outcome is handed over. */
-export class Wait implements Step {
+export class Wait extends Chained implements Step {
   readonly future: Awaitable;
   readonly scope: Scope | undefined;
-  // deno-lint-ignore no-explicit-any
-  readonly #resolve: (value: any) => void;
-  readonly #reject: (error: unknown) => void;
   #linked = false;
   /** The scope whose cancellation the future did not take, because it was done; the waiter is to hear of it. */
   #cancelled_by: Scope | null = null;
@@ -376,13 +373,12 @@ export class Wait implements Step {
     future: Awaitable,
     scope: Scope | undefined,
     // deno-lint-ignore no-explicit-any
-    resolve: (value: any) => void,
-    reject: (error: unknown) => void,
+    on_fulfilled: ((value: any) => unknown) | null | undefined,
+    on_rejected: ((error: unknown) => unknown) | null | undefined,
   ) {
+    super(on_fulfilled, on_rejected);
     this.future = future;
     this.scope = scope;
-    this.#resolve = resolve;
-    this.#reject = reject;
   }
 
   /** Puts the wait into its scope's list, and delivers a cancellation that was pending there. */
@@ -433,16 +429,16 @@ export class Wait implements Step {
   _run(): Strand | null {
     const scope = this.scope;
     if (scope === undefined) {
-      this.future._pass_on(this.#resolve, this.#reject);
+      this.future._pass_on(this);
       return UNKNOWN_STRAND;
     }
     if (this.#linked) this.#unlink(scope);
     scope.root.rests = false;
     if (this.#cancelled_by === null || this.future.cancelled()) {
-      this.future._pass_on(this.#resolve, this.#reject);
+      this.future._pass_on(this);
     } else {
       this.future._lose();
-      this.#reject(thrown_by_loop(this.#cancel_message));
+      this.reject(thrown_by_loop(this.#cancel_message));
     }
     return scope.root;
   }

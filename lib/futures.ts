@@ -10,6 +10,7 @@
  */
 
 import { INSPECT } from "./constants.ts";
+import type { Receiver } from "./_chained.ts";
 import type { EventLoop } from "./deno_events.ts";
 import { current_loop, current_scope, run_in_scope } from "./_context.ts";
 import { type ContextRunner, Handle } from "./events.ts";
@@ -250,7 +251,7 @@ export class Future<T> implements Promise<T> {
    *
    * @param on_fulfilled Called with the result.
    * @param on_rejected Called with the error.
-   * @returns A native promise of what the called function returns.
+   * @returns A promise of what the called function returns.
    */
   then<R = T, E = never>(
     on_fulfilled?: ((value: T) => R | PromiseLike<R>) | null,
@@ -260,27 +261,28 @@ export class Future<T> implements Promise<T> {
     if (this.#state === "finished") {
       return Promise.resolve(this.#outcome as T).then(on_fulfilled, on_rejected);
     }
-    return this._as_promise().then(on_fulfilled, on_rejected);
+    if (this.#state === "pending") return this.#wait(on_fulfilled, on_rejected) as Promise<R | E>;
+    return this.#settled_promise().then(on_fulfilled, on_rejected);
   }
 
   /**
    * Has a function called if it ends with an error.
    *
    * @param on_rejected Called with the error.
-   * @returns A native promise of the result, or of what the function returns.
+   * @returns A promise of the result, or of what the function returns.
    */
   catch<E = never>(on_rejected?: ((reason: unknown) => E | PromiseLike<E>) | null): Promise<T | E> {
-    return this._as_promise().catch(on_rejected);
+    return this.then(undefined, on_rejected);
   }
 
   /**
    * Has a function called when it ends.
    *
    * @param on_finally Called without arguments.
-   * @returns A native promise of the same outcome.
+   * @returns A promise of the same outcome.
    */
   finally(on_finally?: (() => void) | null): Promise<T> {
-    return this._as_promise().finally(on_finally);
+    return this.then().finally(on_finally);
   }
 
   /** How a promise names itself. */
@@ -293,32 +295,29 @@ export class Future<T> implements Promise<T> {
     return this._describe();
   }
 
-  /**
-   * A native promise of the outcome; the calling code counts as waiting.
-   *
-   * @internal
-   */
-  _as_promise(): Promise<T> {
-    if (this.#state === "pending") return this.#wait();
-    return new Promise((resolve, reject) => this._pass_on(resolve, reject));
+  #settled_promise(): Promise<T> {
+    return new Promise((resolve, reject) => this._pass_on({ resolve, reject }));
   }
 
-  #wait(): Promise<T> {
-    return new Promise((resolve, reject) => {
-      let scope = current_scope();
-      // Code that a loop callback left behind belongs to no task.
-      if (scope !== undefined && scope === scope.loop._scope) scope = undefined;
-      const wait = new Wait(this, scope, resolve, reject);
-      if (scope !== undefined && this._links(scope)) {
-        // The task would wait for its own end.
-        if ((scope.root.task as unknown) === this) {
-          return reject(new RuntimeError(`Task cannot await on itself: ${this._describe()}`));
-        }
-        wait.link(scope);
+  #wait(
+    on_fulfilled: ((value: T) => unknown) | null | undefined,
+    on_rejected: ((reason: unknown) => unknown) | null | undefined,
+  ): Promise<unknown> {
+    let scope = current_scope();
+    // Code that a loop callback left behind belongs to no task.
+    if (scope !== undefined && scope === scope.loop._scope) scope = undefined;
+    const wait = new Wait(this, scope, on_fulfilled, on_rejected);
+    if (scope !== undefined && this._links(scope)) {
+      // The task would wait for its own end.
+      if ((scope.root.task as unknown) === this) {
+        const error = new RuntimeError(`Task cannot await on itself: ${this._describe()}`);
+        return Promise.reject(error).then(on_fulfilled, on_rejected);
       }
-      this.#add(wait);
-      if (scope !== undefined) scope.loop._rested(scope.root);
-    });
+      wait.link(scope);
+    }
+    this.#add(wait);
+    if (scope !== undefined) scope.loop._rested(scope.root);
+    return wait;
   }
 
   /**
@@ -353,14 +352,14 @@ export class Future<T> implements Promise<T> {
    *
    * @internal
    */
-  _pass_on(resolve: (value: T) => void, reject: (error: unknown) => void): void {
+  _pass_on(receiver: Receiver): void {
     if (this.#state === "finished") {
-      resolve(this.#outcome as T);
+      receiver.resolve(this.#outcome);
     } else if (this.#state === "failed") {
       this._retrieve();
-      reject(this.#outcome);
+      receiver.reject(this.#outcome);
     } else {
-      reject(this._make_cancelled_error(thrown_by_loop));
+      receiver.reject(this._make_cancelled_error(thrown_by_loop));
     }
   }
 
@@ -598,21 +597,21 @@ export class Call<T> extends Future<T> {
   }
 
   #succeed(result: T): void {
+    this.#scope.end();
     this._finish(result, undefined, true);
-    this.#leave();
+    this.#rest();
   }
 
   #fail(error: unknown): void {
+    this.#scope.end();
     if (error instanceof CancelledError) this._finish_cancelled(error, true);
     else this._fail(error, true);
-    this.#leave();
+    this.#rest();
   }
 
-  #leave(): void {
-    const scope = this.#scope;
-    scope.end();
-    // Outside of a task, the code of the call is all there is to come to rest.
-    if (scope.parent === null) scope.loop._rested(scope);
+  // Outside of a task, the code of the call is all there is to come to rest.
+  #rest(): void {
+    if (this.#scope.parent === null) this.#scope.loop._rested(this.#scope);
   }
 
   override cancel(message?: string): boolean {

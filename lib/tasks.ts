@@ -178,8 +178,8 @@ export class Task<T> extends Future<T> implements Step {
     } catch (error) {
       return task.#fail_with(error);
     }
-    // As its caller, the engine would call the future's `then()` in a job and through a promise of its own.
-    const outcome = result instanceof Future ? result._as_promise() : Promise.resolve(result);
+    // The engine would call a future's `then()` in a job, and through a promise of its own.
+    const outcome = result instanceof Future ? result : Promise.resolve(result);
     outcome.then((value) => task.#succeed(value), (error) => task.#fail_with(error));
   }
 

@@ -144,8 +144,8 @@ export function readable_of(ask: (query: Query<void>) => Future<void>, cancelled
       const future = asked = ask(new PullQuery(controller));
       // Not awaited: the web stream would break if the task that reads from it now were cancelled.
       return new Promise<void>((resolve, reject) => {
-        if (future.done()) future._pass_on(resolve, reject);
-        else future._on_done(() => future._pass_on(resolve, reject));
+        if (future.done()) future._pass_on({ resolve, reject });
+        else future._on_done(() => future._pass_on({ resolve, reject }));
       });
     },
     cancel() {
