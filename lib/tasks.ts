@@ -180,7 +180,16 @@ export class Task<T> extends Future<T> implements Step {
     }
     // The engine would call a future's `then()` in a job, and through a promise of its own.
     const outcome = result instanceof Future ? result : Promise.resolve(result);
-    outcome.then((value) => task.#succeed(value), (error) => task.#fail_with(error));
+    outcome.then(Task.#returned, Task.#threw);
+  }
+
+  // The same two for all tasks: two closures for each of many are memory. They run in the scope that `then()` was called in.
+  static #returned(value: unknown): void {
+    (current_scope()!.task as Task<unknown>).#succeed(value);
+  }
+
+  static #threw(error: unknown): void {
+    (current_scope()!.task as Task<unknown>).#fail_with(error);
   }
 
   #succeed(result: T): void {
