@@ -25,24 +25,11 @@ let observer: Observer | null = null;
 /** Who in the library listens to which abort signal. */
 export const signal_places: WeakMap<AbortSignal, SignalPlaces> = new WeakMap();
 
-/** A connection with bytes that are to leave later. */
-interface Unsent {
-  _flush_now(): void;
-}
-
-/** The connections that are flushed should the program exit before they leave this set. */
-export const unsent: Set<Unsent> = new Set();
-let listens_to_exit = false;
-
-/** Has a connection flushed should the program exit. */
-export function flush_at_exit(connection: Unsent): void {
-  unsent.add(connection);
-  if (listens_to_exit) return;
-  listens_to_exit = true;
-  globalThis.addEventListener("unload", () => {
-    for (const each of unsent) each._flush_now();
-  });
-}
+/** The outboxes of loops with bytes that are to leave later, unless the program exits before. */
+export const unsent: Set<{ _flush_all(): void }> = new Set();
+globalThis.addEventListener("unload", () => {
+  for (const each of unsent) each._flush_all();
+});
 
 /** The scope of the running code, or `undefined` outside of every task and loop callback. */
 export function current_scope(): Scope | undefined {

@@ -173,7 +173,7 @@ export class Driver {
     } catch (error) {
       return this.#fail(is_buffered ? "buffer_updated" : "data_received", error);
     }
-    this.#transport._flush_now();
+    this.#transport._offer(false);
     this.fill();
   }
 

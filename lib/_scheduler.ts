@@ -173,8 +173,8 @@ export class Scheduler {
   readonly #take_turn = (): void => {
     this.#immediate = null;
     if (this.#phase !== "scheduled") return;
-    // Timers come after this turn: one that is due waits for no more than an iteration.
-    this.#iterations = ITERATIONS_PER_LOOK_AT_CLOCK - 1;
+    // Timers come after this turn: one that is due waits for no more than this iteration.
+    this.#iterations = ITERATIONS_PER_LOOK_AT_CLOCK - 2;
     this.#strand = null;
     this.#drain();
   };

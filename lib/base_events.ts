@@ -27,6 +27,7 @@ import { creation_of } from "./_observers.ts";
 import { IdleWatch } from "./_idle.ts";
 import { Outside, watched_network } from "./_outside.ts";
 import { Scheduler } from "./_scheduler.ts";
+import { Outbox } from "./_outbox.ts";
 import { ArrayPool } from "./_send_queue.ts";
 import { Scope, type Step, type Strand } from "./_scopes.ts";
 import { shuffler } from "./_shuffle.ts";
@@ -134,6 +135,12 @@ export abstract class BaseEventLoop {
    * @internal
    */
   readonly _send_arrays: ArrayPool = new ArrayPool();
+  /**
+   * The connections that were written to.
+   *
+   * @internal
+   */
+  readonly _outbox: Outbox = new Outbox(this.#self);
   /**
    * Where callbacks run: on this loop, in no task.
    *

@@ -8,7 +8,7 @@ import type { EventLoop } from "./deno_events.ts";
 import { to_bytes, write_limits_of } from "./_bytes.ts";
 import { Attempt, type Securing, shake_hands } from "./_connecting.ts";
 import { DEFAULT_HIGH_WATER, DEFAULT_SSL_SHUTDOWN_TIMEOUT, INSPECT } from "./constants.ts";
-import { current_observer, flush_at_exit, get_default_loop, unsent } from "./_context.ts";
+import { current_observer, get_default_loop } from "./_context.ts";
 import { ConnectionAbortedError, ConnectionResetError, is_own_close, type RawConn } from "./_deno.ts";
 import { done_future } from "./_done_futures.ts";
 import type { TimerHandle } from "./events.ts";
@@ -16,13 +16,11 @@ import { Driver } from "./_driver.ts";
 import { check_number, check_options, RuntimeError, shown, TimeoutError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { Line, Place } from "./_line.ts";
-import type { Step } from "./_scopes.ts";
 import { type BaseProtocol, check_protocol } from "./protocols.ts";
+import type { Step } from "./_scopes.ts";
 import { SendQueue } from "./_send_queue.ts";
 import type { CloseOptions, StreamStatistics, WriteBufferLimits } from "./_stream_options.ts";
 import { type ExtraInfo, TransportSocket } from "./trsock.ts";
-
-const RESOLVED = Promise.resolve();
 
 /** With so many bytes queued, a call of the system is worth its price. */
 const OFFERED_AT_ONCE = 16 * 1024;
@@ -61,9 +59,7 @@ export class Transport {
   #high = DEFAULT_HIGH_WATER;
   #low = DEFAULT_HIGH_WATER / 4;
   #paused = false;
-  #flush_scheduled = false;
-  /** `drain()` has left bytes for later. */
-  #is_unsent = false;
+  #in_outbox = false;
   /** Those who wait until it is time to write more. */
   #drains: Line<void> | null = null;
   #drain_error: unknown = undefined;
@@ -295,13 +291,19 @@ export class Transport {
     return this.#state !== "open";
   }
 
+  /** @internal */
+  get _has_waiting(): boolean {
+    return this.#queue.has_waiting && !this.#queue.is_sending;
+  }
+
   /**
-   * Sends what was written without waiting for the loop's next turn: the code that wrote has ended.
+   * Hands what waits to the kernel: at the loop's pleasure.
    *
    * @internal
    */
-  _flush_now(): void {
-    if (this.#queue.has_waiting) this.#flush();
+  _flush(): void {
+    this.#in_outbox = false;
+    this.#flush();
   }
 
   /**
@@ -368,10 +370,9 @@ export class Transport {
       return;
     }
     this.#append(bytes);
-    if (!this.#flush_scheduled && !this.#queue.is_sending) {
-      this.#flush_scheduled = true;
-      RESOLVED.then(this.#schedule_flush);
-    }
+    if (this.#in_outbox || this.#queue.is_sending) return;
+    this.#in_outbox = true;
+    this.#loop._outbox.add(this);
   }
 
   /**
@@ -392,27 +393,20 @@ export class Transport {
    * Offers the kernel what is queued at once; but if that is little, and the code has more to read before it waits, then
    * when it waits or ends. So answers to many lines that came together leave together, in one call of the system, which
    * costs more than all else about them.
+   *
+   * @internal
    */
-  #offer(has_input: boolean): void {
-    const queue = this.#queue;
-    if (!queue.has_waiting || queue.is_sending) return;
-    if (!has_input || this.#paused || queue.size >= OFFERED_AT_ONCE) return this.#flush();
-    // The program may end before.
-    if (!this.#is_unsent) {
-      this.#is_unsent = true;
-      flush_at_exit(this);
+  _offer(has_input: boolean): void {
+    if (!this._has_waiting) return;
+    if (has_input && this.#in_outbox && !this.#paused && this.#queue.size < OFFERED_AT_ONCE) {
+      this.#loop._outbox.put_off();
+    } else {
+      this.#flush();
     }
-  }
-
-  #unmark(): void {
-    if (!this.#is_unsent) return;
-    this.#is_unsent = false;
-    unsent.delete(this);
   }
 
   /** Offers the kernel what is queued, unless it still works on the write before. */
   #flush(): void {
-    this.#unmark();
     if (this.#state === "held") return;
     const bytes = this.#queue.begin();
     if (bytes !== null) this.#send(bytes);
@@ -429,7 +423,7 @@ export class Transport {
       this._told = true;
       return this.#failed(this.#error ?? new ConnectionResetError("Connection lost"));
     }
-    this.#offer(has_input);
+    this._offer(has_input);
     if (!this.#paused) return done_future<void>(undefined);
     this.#drains ??= this.#line("drain", () => this.#check_drained());
     return new Place(this.#loop, this.#drains);
@@ -616,20 +610,6 @@ export class Transport {
     return `<Transport ${this.#state} to ${String(this.#socket?.getpeername() ?? null)} buffered=${this.#queue.size}>`;
   }
 
-  // Most writes are followed by a drain(), which leaves nothing to do: only a microtask later the loop is asked.
-  readonly #schedule_flush = (): void => {
-    if (this.#queue.has_waiting && !this.#queue.is_sending) this.#loop._push(this.#flush_step);
-    else this.#flush_scheduled = false;
-  };
-
-  readonly #flush_step: Step = {
-    _run: () => {
-      this.#flush_scheduled = false;
-      this.#flush();
-      return null;
-    },
-  };
-
   #append(bytes: Uint8Array): void {
     this.#queue.append(bytes);
     const { size } = this.#queue;
@@ -725,7 +705,6 @@ export class Transport {
 
   #free(): void {
     this.#state = "closed";
-    this.#unmark();
     this.#close_timer?.cancel();
     this.#loop._resources.delete(this);
     current_observer()?.connection_closed(this, this.#loop);

@@ -14,6 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
     "_deno_thread",
   ],
   ["_context"],
+  ["_chained", "_outbox"],
   ["_scopes", "_stores", "events", "_bytes", "clocks", "_idle", "_outside", "_deno_test", "_observers"],
   ["_scheduler", "_unretrieved", "futures", "coroutines", "structs", "protocols"],
   [

@@ -285,7 +285,8 @@ async function with_truncating_server(body: (port: number) => Promise<void>): Pr
   const { server: identity } = await certificates();
   const server = await asyncio.start_server(
     async (_reader, writer) => {
-      await writer.send("hello");
+      writer.write("hello");
+      await writer.flush();
       (writer.get_extra_info("conn") as Deno.TcpConn).close();
     },
     LOOPBACK,

@@ -36,8 +36,32 @@ Deno.test("send() writes and drains", async () => {
   await assertRejects(async () => await writer.send("x"), asyncio.ConnectionResetError, "Connection lost");
 });
 
+/** Holds the clock that tells how long an answer was put off; the function that is returned moves it by a millisecond. */
+function held_clock(): { tick(): void } & Disposable {
+  const { now } = Date;
+  let time = now();
+  Date.now = () => time;
+  return { tick: () => void time++, [Symbol.dispose]: () => void (Date.now = now) };
+}
+
+Deno.test("drain() puts nothing off for longer than a millisecond of work", async () => {
+  await with_bare_peer(async ([reader, writer], peer) => {
+    using clock = held_clock();
+    await peer.write(bytes("1\n2\n3\n4\n"));
+    const put_off: boolean[] = [];
+    for (let i = 0; i < 3; i++) {
+      writer.write(await reader.readline());
+      if (i === 2) clock.tick();
+      await writer.drain();
+      put_off.push(writer.transport._has_waiting);
+    }
+    assertEquals(put_off, [true, true, false]);
+  });
+});
+
 Deno.test("drain() sends the answer to the only request at once, and the answers to several that came together in one", async () => {
   await with_bare_peer(async ([reader, writer], peer) => {
+    using _ = held_clock();
     const buffer = new Uint8Array(100);
     await peer.write(bytes("1\n2\n3\n4\n"));
     const waiting: number[] = [];
