@@ -22,7 +22,7 @@ import { ExceptionGroup, TimeoutError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { from_here } from "./_observers.ts";
 import type { Purpose } from "./_purpose.ts";
-import { secure, type TlsSide } from "./_tls.ts";
+import { secure, type TlsSide } from "./_tls_conn.ts";
 
 /** Where to connect to. */
 export type Target =

@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from "node:net";
+import { TlsEngine } from "../lib/_tls_engine.ts";
 import * as asyncio from "../mod.ts";
 import { certificates } from "./_certificates.ts";
 import { run_virtual } from "./_helpers.ts";
@@ -59,6 +60,17 @@ async function tls_pair(): Promise<ConnectedPair> {
     (callback) => asyncio.start_server(callback, LOOPBACK, 0, { ssl: identity }),
     (server) => asyncio.open_connection(LOOPBACK, port_of(server), { ssl: { caCerts: [ca] } }),
   );
+}
+
+/** The same in a version of Deno whose engine is not as expected. */
+async function tls_pair_of_streams(): Promise<ConnectedPair> {
+  const { of } = TlsEngine;
+  TlsEngine.of = () => null;
+  try {
+    return await tls_pair();
+  } finally {
+    TlsEngine.of = of;
+  }
 }
 
 /** Both ends of a connection that was plain before. */
@@ -141,6 +153,7 @@ const KINDS: readonly Kind[] = [
   // A unix socket holds a fraction of what TCP does.
   ["unix socket", unix_pair, { sizes: SIZES, flood: 2 * MIB }],
   ["TLS", tls_pair, { sizes: SIZES }],
+  ["TLS through the streams of node:tls", tls_pair_of_streams, { sizes: SIZES }],
   // The kind above goes over the machine's TCP; to this one it does not matter what is under TLS.
   [
     "TLS after start_tls(), over a memory network",

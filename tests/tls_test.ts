@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import { TlsEngine } from "../lib/_tls_engine.ts";
 import * as asyncio from "../mod.ts";
 import { certificates } from "./_certificates.ts";
 import { collect_reports, error_of } from "./_helpers.ts";
@@ -32,6 +33,27 @@ async function connect(
   const { ca } = await certificates();
   return await asyncio.open_connection(LOOPBACK, port_of(server), { ssl: { caCerts: [ca], ...ssl }, ...options });
 }
+
+Deno.test("TLS: this version of Deno has the engine that the library would like to use", async () => {
+  const { of } = TlsEngine;
+  const found: boolean[] = [];
+  TlsEngine.of = (socket) => {
+    const engine = of(socket);
+    found.push(engine !== null);
+    return engine;
+  };
+  try {
+    await using server = await echo_server();
+    const [reader, writer] = await connect(server);
+    await writer.send("x");
+    assertEquals(text(await reader.readexactly(1)), "x");
+    writer.close();
+    await writer.wait_closed();
+  } finally {
+    TlsEngine.of = of;
+  }
+  assertEquals(found, [true, true]);
+});
 
 Deno.test("TLS: what is written comes back, both ways at once", async () => {
   await using server = await echo_server();

@@ -35,6 +35,24 @@ for (const version of ["tls1_2", "tls1_3"]) {
   });
 }
 
+peer_test(
+  "openssl s_client: the keys may change in the middle, once on both sides and once on its own",
+  missing,
+  async () => {
+    await using server = await echo_server();
+    await using client = await s_client(server, "-tls1_3");
+    // Its input is commands too: K asks for new keys on both sides, k changes its own.
+    for (const [command, line] of [["", "one"], ["K\n", "two"], ["k\n", "three"]]) {
+      if (command !== "") {
+        await client.say(command);
+        await client.until_line("stderr", /^KEYUPDATE/);
+      }
+      await client.say(`${line}\n`);
+      await client.until_line("stdout", new RegExp(`^${line}\\s`));
+    }
+  },
+);
+
 peer_test("openssl s_client: what was agreed on is the same on both sides", missing, async () => {
   const { ca } = await certificates();
   const seen = new asyncio.Future<{ writer: asyncio.StreamWriter }>();
