@@ -31,8 +31,8 @@ interface Trace {
 /** Frames that a stack may have; the engine's ten are used up by the library's own. An arbitrary number. */
 const MAX_FRAMES = 40;
 
-/** Where the library is: its frames say nothing to a user. */
-const OWN_FRAMES = new URL(".", import.meta.url).href;
+/** Where the library is, in a folder or in one file: its frames say nothing to a user. */
+const OWN_FRAMES = import.meta.url.replace(/_observers\.ts$/, "");
 
 const created_at = new WeakMap<object, string | Trace>();
 /** Of each lock, in the order of the calls, which is that in which they take it. */

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { blocks_in } from "./_documents.ts";
 
 const PROGRAM = `
@@ -16,12 +16,17 @@ await asyncio.run(async () => {
 });
 `;
 
-/** Serves the repository's files, and `main.ts`, over http while `fn` runs. */
-async function serving(fn: (port: number, folder: string) => Promise<void>): Promise<void> {
+/** Serves the repository's files, and `main.ts`, over http while `fn` runs; `requested` are those that were asked for. */
+async function serving(fn: (port: number, folder: string, requested: string[]) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
+  const requested: string[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     const path = new URL(request.url).pathname;
     if (path === "/main.ts") return typescript(await Deno.readTextFile(`${folder}/main.ts`));
+    requested.push(path);
+    if (path === "/mod.js") {
+      return new Response(await Deno.readTextFile("mod.js"), { headers: { "content-type": "text/javascript" } });
+    }
     if (!/^\/(mod\.ts|lib\/\w+\.ts)$/.test(path)) return new Response(null, { status: 404 });
     return typescript(await Deno.readTextFile(`.${path}`));
   });
@@ -31,7 +36,7 @@ async function serving(fn: (port: number, folder: string) => Promise<void>): Pro
       `${folder}/main.ts`,
       `import * as asyncio from "http://127.0.0.1:${port}/mod.ts";${PROGRAM}`,
     );
-    await fn(port, folder);
+    await fn(port, folder, requested);
   } finally {
     await server.shutdown();
     await Deno.remove(folder, { recursive: true });
@@ -86,6 +91,34 @@ Deno.test("mod.ts imported by an http URL passes the type check of a project wit
     const [code, , stderr] = await run_deno(folder, "check", `--allow-import=127.0.0.1:${port}`, "main.ts");
     assertEquals(code, 0, stderr);
   });
+});
+
+Deno.test("mod.js is all of it in one request, with the types of mod.ts", async () => {
+  await serving(async (port, folder, requested) => {
+    const main = `${folder}/main.ts`;
+    await Deno.writeTextFile(main, (await Deno.readTextFile(main)).replace("mod.ts", "mod.js"));
+    const may_import = `--allow-import=127.0.0.1:${port}`;
+    const [code, stdout, stderr] = await run_deno(folder, "run", "--no-prompt", "--allow-net", may_import, "main.ts");
+    assertEquals([code, stdout, requested], [0, "hello\n", ["/mod.js"]], stderr);
+    assertEquals((await run_deno(folder, "check", may_import, "main.ts"))[0], 0);
+    await Deno.writeTextFile(main, `import { sleep } from "http://127.0.0.1:${port}/mod.js"; await sleep("long");`);
+    const [failure, , message] = await run_deno(folder, "check", may_import, "main.ts");
+    assertEquals(failure, 1);
+    assertStringIncludes(message, "Argument of type 'string' is not assignable to parameter of type 'number'");
+  });
+});
+
+Deno.test("mod.js is what `deno task bundle` makes of mod.ts", async () => {
+  const made = await Deno.makeTempFile();
+  try {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "bundle", `--outfile=${made}`],
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    assert(await Deno.readTextFile(made) === await Deno.readTextFile("mod.js"), "run: deno task bundle");
+  } finally {
+    await Deno.remove(made);
+  }
 });
 
 /** The first program of the README, at a port that is free, and the arguments of the command that runs it. */

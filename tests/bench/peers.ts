@@ -31,6 +31,7 @@ export interface Peers {
 /** The columns of the tables, in their order. */
 export const LABELS: Readonly<Record<string, string>> = {
   asyncio: "this",
+  one_file: "this mod.js",
   readinto: "this readinto",
   protocols: "this prot.",
   bare: "bare Deno",
@@ -62,6 +63,12 @@ function deno_sides(): Side[] {
       server: [...deno("server_asyncio.ts"), "read"],
       tasks: deno("tasks.ts"),
       startup: { empty: script("startup_empty.ts"), full: script("../../mod.ts") },
+    },
+    {
+      key: "one_file",
+      label: LABELS.one_file,
+      about: version,
+      startup: { empty: script("startup_empty.ts"), full: script("../../mod.js") },
     },
     {
       key: "readinto",
