@@ -37,6 +37,8 @@ import { join_executor, type ThreadFunction, ThreadPoolExecutor } from "./thread
 import { Timers } from "./_timers.ts";
 import { UnretrievedErrors } from "./_unretrieved.ts";
 
+const TASK_OPTIONS = ["name", "context", "eager_start"];
+
 /**
  * Options of `new_event_loop()` and `new EventLoop()`.
  */
@@ -505,9 +507,9 @@ export abstract class BaseEventLoop {
    */
   create_task<T>(coroutine: CoroutineLike<T>, options?: TaskOptions): Task<T> {
     this._check_closed();
-    check_options(options, ["name", "context", "eager_start"]);
+    if (options !== undefined) check_options(options, TASK_OPTIONS);
     if (this.#task_factory !== null) return this.#task_factory(this.#self, coroutine, options);
-    return new Task(coroutine, options === undefined ? { loop: this.#self } : { ...options, loop: this.#self });
+    return new Task(coroutine, options, this.#self);
   }
 
   /**

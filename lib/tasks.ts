@@ -112,12 +112,13 @@ export class Task<T> extends Future<T> implements Step {
    *
    * @param coroutine A coroutine function, a `Coroutine`, or a future.
    * @param options Its name, loop and context, and whether it starts at once.
+   * @param _loop For the loop's own calls, in place of `options.loop`.
    * @throws {TypeError} If `coroutine` is anything else, a promise for one, or `context` does not call what it is given.
    */
-  constructor(coroutine: CoroutineLike<T>, options?: NewTaskOptions) {
+  constructor(coroutine: CoroutineLike<T>, options?: NewTaskOptions, _loop?: EventLoop) {
     check_coroutine(coroutine);
     if (options !== undefined) check_task_options(options);
-    const loop = options?.loop ?? current_loop();
+    const loop = _loop ?? options?.loop ?? current_loop();
     super({ loop });
     this.#coroutine = coroutine;
     this.#name = options?.name ?? next_task_number();

@@ -142,7 +142,7 @@ export function gather(...args: readonly unknown[]): Future<unknown[]> {
       if (child.cancelled()) return outer.set_exception(child._make_cancelled_error());
       if (child._error !== undefined) return outer._fail(child.exception());
     }
-    if (finished < futures.size) return;
+    if (finished < different) return;
     if (outer.cancel_requested) {
       return outer.set_exception(child.cancelled() ? child._make_cancelled_error() : new CancelledError());
     }
@@ -151,13 +151,15 @@ export function gather(...args: readonly unknown[]): Future<unknown[]> {
     );
   };
 
-  const futures = new Map<unknown, Future<unknown>>();
+  const different = new Set<unknown>(awaitables).size;
+  // A table of many is dear, and seldom needed.
+  const futures = different < awaitables.length ? new Map<unknown, Future<unknown>>() : null;
   const ready: Future<unknown>[] = [];
   const children = awaitables.map((awaitable) => {
-    const known = futures.get(awaitable);
+    const known = futures?.get(awaitable);
     if (known !== undefined) return known;
     const child = ensure_future(awaitable);
-    futures.set(awaitable, child);
+    futures?.set(awaitable, child);
     if (child.done()) ready.push(child);
     else child._on_done(on_done);
     return child;
