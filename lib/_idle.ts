@@ -5,6 +5,7 @@
  */
 
 import type { Future } from "./futures.ts";
+import { Later } from "./_later.ts";
 
 interface Waiter {
   readonly future: Future<void>;
@@ -28,8 +29,7 @@ export class IdleWatch {
   #rested = 0;
   #counted_at = 0;
   #last_activity = -1;
-  /** Takes the next look back, if there is to be one. */
-  #cancel_look: (() => void) | null = null;
+  readonly #later = new Later(() => this.#look());
 
   constructor(is_idle: () => boolean, activity: () => number) {
     this.#is_idle = is_idle;
@@ -47,26 +47,14 @@ export class IdleWatch {
     this.#waiters.push(waiter);
     future._on_done(() => {
       this.#waiters = this.#waiters.filter((each) => each !== waiter);
-      if (this.is_empty) this.#cancel_look?.();
+      if (this.is_empty) this.#later.cancel();
     });
     this.#last_activity = -1;
-    if (this.#cancel_look === null) this.#look_later(false);
-  }
-
-  // A turn is enough, unless somebody waits for time to pass: then the processor is left to others.
-  #look_later(patiently: boolean): void {
-    const timer = patiently ? setTimeout(this.#look, 1) : null;
-    const immediate = patiently ? null : setImmediate(this.#look);
-    this.#cancel_look = () => {
-      this.#cancel_look = null;
-      if (timer !== null) clearTimeout(timer);
-      if (immediate !== null) clearImmediate(immediate);
-    };
+    if (!this.#later.is_planned) this.#later.plan(false);
   }
 
   // A turn of Deno's loop begins when all microtasks are done: whoever is not on the ready queue then does wait.
-  readonly #look = (): void => {
-    this.#cancel_look = null;
+  #look(): void {
     const shortest = Math.min(...this.#waiters.map(({ cushion }) => cushion));
     const activity = this.#activity();
     const now = performance.now();
@@ -81,8 +69,9 @@ export class IdleWatch {
     } else if (this.#rested >= shortest) {
       this.#wake(shortest);
     }
-    if (!this.is_empty && this.#cancel_look === null) this.#look_later(shortest > 0 && this.#last_activity !== -1);
-  };
+    // A turn is enough, unless somebody waits for time to pass: then the processor is left to others.
+    if (!this.is_empty && !this.#later.is_planned) this.#later.plan(shortest > 0 && this.#last_activity !== -1);
+  }
 
   #wake(cushion: number): void {
     this.#last_activity = -1;

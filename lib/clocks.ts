@@ -5,6 +5,7 @@
  */
 
 import { check_number, check_options, shown } from "./exceptions.ts";
+import { Later } from "./_later.ts";
 
 /**
  * A source of time for a loop: Deno's, or one that a test drives.
@@ -148,8 +149,7 @@ export class VirtualClock implements Clock {
   /** Of each loop at work, whether it is idle: one without timers has no deadline that tells. */
   readonly #loops = new Set<() => boolean>();
   #now = 0;
-  /** Takes the next look back, if there is to be one. */
-  #cancel_look: (() => void) | null = null;
+  readonly #later = new Later(() => this.#look());
   /** Milliseconds of the machine's clock that work outside has held this one up, since it jumped last. */
   #held = 0;
   #held_at: number | null = null;
@@ -227,7 +227,7 @@ export class VirtualClock implements Clock {
     this.#look_later();
     return () => {
       this.#deadlines.delete(deadline);
-      if (this.#deadlines.size === 0) this.#cancel_look?.();
+      if (this.#deadlines.size === 0) this.#later.cancel();
     };
   }
 
@@ -242,21 +242,12 @@ export class VirtualClock implements Clock {
     this.#held = 0;
   }
 
-  /** Looks in the next turn of Deno's loop; `patiently`, in a while, which leaves the processor to others. */
+  /** Looks in the next turn of Deno's loop; `patiently`, in a while. */
   #look_later(patiently: boolean = false): void {
-    if (!patiently) this.#cancel_look?.();
-    else if (this.#cancel_look !== null) return;
-    const timer = patiently ? setTimeout(this.#look, 1) : null;
-    const immediate = patiently ? null : setImmediate(this.#look);
-    this.#cancel_look = () => {
-      this.#cancel_look = null;
-      if (timer !== null) clearTimeout(timer);
-      if (immediate !== null) clearImmediate(immediate);
-    };
+    if (!patiently || !this.#later.is_planned) this.#later.plan(patiently);
   }
 
-  readonly #look = (): void => {
-    this.#cancel_look = null;
+  #look(): void {
     const next = Math.min(...Array.from(this.#deadlines, ({ when }) => when));
     // Those of a manual clock are looked at again after a jump.
     if (next === Infinity) return;
@@ -276,7 +267,7 @@ export class VirtualClock implements Clock {
       if (this.#deadlines.delete(deadline)) deadline.fn();
     }
     if (this.#deadlines.size > 0) this.#look_later();
-  };
+  }
 
   /** Whether work outside of the loops keeps the clock from a jump. */
   #is_held(next: number): boolean {

@@ -9,6 +9,7 @@ const LEVELS: readonly (readonly string[])[] = [
     "_random",
     "_send_queue",
     "_read_size",
+    "_later",
     "_deno_context",
     "_tls_engine",
     "_deno",
