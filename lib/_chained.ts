@@ -51,19 +51,24 @@ export class Chained implements Promise<unknown>, Receiver {
   }
 
   #call(reaction: (value: unknown) => unknown, value: unknown): void {
+    const context = this.#context;
     let result: unknown;
     try {
-      result = run_in_context(this.#context, reaction, value);
+      result = run_in_context(context, reaction, value);
     } catch (error) {
       return this.#fail(error);
     }
-    this.#end(result);
+    if (result === this) this.#fail(new TypeError("Chaining cycle detected for promise"));
+    // The engine calls the `then()` of a future there: whoever waits for this is to be cancelled through that.
+    else if (typeof result === "object" && result !== null) run_in_context(context, () => this.#end(result));
+    else this.#end(result);
   }
 
   #end(result: unknown): void {
     this.#forget();
     if (this.#settle !== null) this.#settle.resolve(result);
-    else if (result !== undefined) this.#promise = Promise.resolve(result);
+    // Of its own even where the result is a promise: that somebody handles that one's error says nothing about this.
+    else if (result !== undefined) this.#promise = new Promise((resolve) => resolve(result));
   }
 
   // Without anybody who handles it, Deno reports it, as for any promise.

@@ -132,6 +132,11 @@ export class Scheduler {
     this.#strand = strand;
     if (!strand._settled) return this.#next_turn();
     // What runs is not what the code waits for, such as a callback of a foreign promise.
+    this.#go_on_soon();
+  }
+
+  /** Goes on once the microtasks are done that the code which came to rest has left. */
+  #go_on_soon(): void {
     this.#phase = "scheduled";
     this.#resumes = true;
     RESOLVED.then(this.#resume);
@@ -155,9 +160,7 @@ export class Scheduler {
 
   /** Code has come to rest: if it was waited for, the next step follows. */
   rested(strand: Strand): void {
-    if (this.#strand !== strand || this.#phase !== "scheduled") return;
-    this.#resumes = true;
-    RESOLVED.then(this.#resume);
+    if (this.#strand === strand && this.#phase === "scheduled") this.#go_on_soon();
   }
 
   /** Goes on in the next turn, unless the code that is waited for rests before. */
@@ -194,6 +197,8 @@ export class Scheduler {
       }
       // With nothing else to run there is nothing to wait for: the code goes on by itself.
       if (this.#next === this.#end && this.#stop === null) break;
+      // It came to rest at once: what it set going beside it, such as an async function, is still on its way.
+      if (this.#strand !== null && this.#strand._settled) return this.#go_on_soon();
     }
     this.#rest();
   }

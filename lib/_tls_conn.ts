@@ -350,7 +350,15 @@ class TlsConn implements RawConn {
       this.#on_heard?.();
     }
     if (this.#engine !== null) {
-      if (bytes === null) return this.#end("ragged");
+      if (bytes === null) {
+        // A goodbye that came with the handshake may still be on its way through the streams, for a tick.
+        this.#reading = true;
+        // deno-lint-ignore no-process-global
+        process.nextTick(() => {
+          if (this.#state === "open") this.#end("ragged");
+        });
+        return;
+      }
       this.#engine.decrypt(bytes);
       if (this.#error !== undefined || this.#eof !== "no") this.#send_encrypted();
       return this.#pump();

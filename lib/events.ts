@@ -5,11 +5,15 @@
  */
 
 import { INSPECT } from "./constants.ts";
+import { Chained } from "./_chained.ts";
 import type { EventLoop } from "./deno_events.ts";
 import * as context from "./_context.ts";
 import { RuntimeError } from "./exceptions.ts";
 import type { Captured } from "./_deno_context.ts";
-import type { Step } from "./_scopes.ts";
+import type { Step, Strand } from "./_scopes.ts";
+
+/** A callback that was called. What it left to microtasks comes before the next step. */
+const CALLED: Strand = { _settled: true };
 
 /**
  * What an exception handler is told. Keys that do not apply are `undefined`.
@@ -142,11 +146,14 @@ export class Handle implements Step {
   }
 
   /** @internal */
-  _run(): null {
+  _run(): Strand | null {
     if (this.#cancelled) return null;
-    if (this.#context === null) Handle.#call(this);
-    else context.run_in_context(this.#context, Handle.#begin, this);
-    return null;
+    if (this.#context === null) {
+      Handle.#call(this);
+      return null;
+    }
+    context.run_in_context(this.#context, Handle.#begin, this);
+    return CALLED;
   }
 
   static #call(handle: Handle): void {
@@ -157,7 +164,7 @@ export class Handle implements Step {
     try {
       const result: unknown = callback(...handle.#args as never[]);
       // An async callback's failure belongs to the loop, as a plain one's does.
-      if (result instanceof Promise) result.catch((error) => handle.#report(error));
+      if (result instanceof Promise || result instanceof Chained) result.catch((error) => handle.#report(error));
     } catch (error) {
       handle.#report(error);
     }

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import * as asyncio from "../mod.ts";
 import { collect_reports, error_of, run_program, run_virtual, Transcript } from "./_helpers.ts";
+import { until } from "./_streams.ts";
 
 Deno.test("a future is pending until it has a result, an error, or is cancelled", async () => {
   await run_virtual(() => {
@@ -284,5 +285,66 @@ Deno.test("awaiting a future that is done delivers no pending cancellation", asy
     });
     await task;
     assertEquals(text(), "value CancelledError");
+  });
+});
+
+Deno.test("then() of a pending future fails by itself, though its function returned a promise that is handled elsewhere", async () => {
+  const reasons: unknown[] = [];
+  const note = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    reasons.push(event.reason);
+  };
+  globalThis.addEventListener("unhandledrejection", note);
+  try {
+    const error = new Error("refused");
+    const handled = Promise.reject(error);
+    handled.catch(() => {});
+    const future = new asyncio.Future<void>();
+    future.then(() => handled);
+    future.set_result();
+    await until(() => reasons.length > 0, "the rejection shows");
+    assertEquals(reasons, [error]);
+  } finally {
+    globalThis.removeEventListener("unhandledrejection", note);
+  }
+});
+
+Deno.test("then() whose function returns the promise that then() gave fails, as a promise does", async () => {
+  const future = new asyncio.Future<void>();
+  const circle: Promise<unknown> = future.then(() => circle);
+  future.set_result();
+  await assertRejects(() => circle, TypeError, "Chaining cycle detected");
+});
+
+Deno.test("a callback that returns what then() gave has its failure reported, as any async callback", async () => {
+  await asyncio.run(async () => {
+    const loop = asyncio.get_running_loop();
+    const reports = collect_reports(loop);
+    const future = loop.create_future<void>();
+    const error = new Error("from then()");
+    const fail = () =>
+      future.then(() => {
+        throw error;
+      });
+    loop.call_soon(fail);
+    await asyncio.sleep(0);
+    future.set_result();
+    await until(() => reports.length > 0, "the failure is reported");
+    assertEquals(reports.map(({ exception }) => exception), [error]);
+  });
+});
+
+Deno.test("a task that waits for the future which a function of then() returned is cancelled through it", async () => {
+  await asyncio.run(async () => {
+    const first = new asyncio.Future<void>();
+    const second = new asyncio.Future<void>();
+    const task = asyncio.create_task(async () => await first.then(() => second));
+    await asyncio.sleep(0);
+    first.set_result();
+    await asyncio.sleep(0.005);
+    task.cancel();
+    await asyncio.sleep(0.005);
+    assert(second.cancelled() && task.cancelled());
+    second.cancel();
   });
 });

@@ -653,3 +653,43 @@ Deno.test("a program of ten thousand tasks runs each of them once, in order", as
   });
   assertEquals(order, Array.from({ length: 10_000 }, (_, i) => i));
 });
+
+Deno.test("what a callback leaves to microtasks comes before the next callback, whatever the clock says", async () => {
+  // The loop looks at the clock every few iterations: each of these begins at another one.
+  for (let offset = 0; offset < 8; offset++) {
+    const log: string[] = [];
+    await asyncio.run(async () => {
+      for (let i = 0; i < offset; i++) await asyncio.sleep(0);
+      const loop = asyncio.get_running_loop();
+      const done = loop.create_future<void>();
+      loop.call_soon(() => {
+        log.push("first");
+        queueMicrotask(() => log.push("its microtask"));
+        loop.call_soon(() => {
+          log.push("third");
+          done.set_result();
+        });
+      });
+      loop.call_soon(() => log.push("second"));
+      await done;
+    });
+    assertEquals(log, ["first", "its microtask", "second", "third"], `after ${offset} iterations`);
+  }
+});
+
+Deno.test("a task that comes to rest as it starts leaves the others that it started the time to begin their wait", async () => {
+  const log: string[] = [];
+  await asyncio.run(async () => {
+    const loop = asyncio.get_running_loop();
+    const future = loop.create_future<void>();
+    const first = asyncio.create_task(() => future, { eager_start: true });
+    const second = asyncio.create_task(async () => await future, { eager_start: true });
+    first.add_done_callback(() => log.push("first"));
+    second.add_done_callback(() => log.push("second"));
+    loop.call_soon(() => future.set_result());
+    // The body waits already, before it has come to its await.
+    const both = asyncio.gather(first, second).then(() => log.push("both"));
+    await both;
+  });
+  assertEquals(log, ["first", "second", "both"]);
+});

@@ -234,7 +234,8 @@ Deno.test("a cushion starts again when a task runs meanwhile, and a call that is
 
 /** Those that tests left behind, which the end of their loops kills. */
 const processes: asyncio.Process[] = [];
-const pairs: asyncio.testing.MemoryPair[] = [];
+/** What would be closed if it was collected. */
+const kept: unknown[] = [];
 
 const LEFT: Readonly<Record<string, { leave: () => unknown; shown: RegExp }>> = {
   "a task": {
@@ -252,7 +253,7 @@ const LEFT: Readonly<Record<string, { leave: () => unknown; shown: RegExp }>> = 
   "a connection": {
     leave: async () => {
       const server = await asyncio.start_server((reader) => reader.read(), "10.0.0.1", 80);
-      await asyncio.open_connection("10.0.0.1", 80);
+      kept.push(await asyncio.open_connection("10.0.0.1", 80));
       server.close();
     },
     shown: /<Transport open to 10\.0\.0\.1,80 .*>, made at .*testing_kit_test\.ts:\d+/,
@@ -262,7 +263,7 @@ const LEFT: Readonly<Record<string, { leave: () => unknown; shown: RegExp }>> = 
     shown: /<Process .*>, made at .*testing_kit_test\.ts:\d+/,
   },
   "an end of a pair": {
-    leave: () => void pairs.push(asyncio.testing.memory_pair()),
+    leave: () => void kept.push(asyncio.testing.memory_pair()),
     shown: /<Transport open to memory.*>, made at .*testing_kit_test\.ts:\d+/,
   },
   "a signal handler": {
@@ -279,7 +280,7 @@ for (const [what, { leave, shown }] of Object.entries(LEFT)) {
     // Without the check, the end of the loop sees to them.
     await run_test(async () => void await leave(), { leaks: false });
     for (const process of processes.splice(0)) assertEquals(await process.wait(), -9);
-    pairs.length = 0;
+    kept.length = 0;
   });
 }
 

@@ -392,6 +392,51 @@ Deno.test("TLS: close() to a peer that does not read gives up after ssl_shutdown
   theirs.abort();
 });
 
+Deno.test("TLS: data, goodbye and end that come together with the end of the handshake are just that", async () => {
+  const { server: ssl } = await certificates();
+  const received = new asyncio.Queue<string>();
+  await using server = await asyncio.start_server(
+    async (reader) => {
+      try {
+        received.put_nowait(text(await reader.read()));
+      } catch (error) {
+        received.put_nowait(String(error));
+      }
+    },
+    LOOPBACK,
+    0,
+    { ssl },
+  );
+  // What is between them passes on the client's greeting, and all else only once the client is gone.
+  await using between = await asyncio.start_server(
+    async (reader, writer) => {
+      const [from_server, to_server] = await asyncio.open_connection(LOOPBACK, port_of(server));
+      await to_server.send(await reader.read(65536));
+      const answers = asyncio.create_task(async () => {
+        for (;;) {
+          const data = await from_server.read(65536);
+          if (data.length === 0) break;
+          await writer.send(data);
+        }
+      });
+      to_server.write(await reader.read());
+      to_server.write_eof();
+      await asyncio.wait([answers]);
+      to_server.close();
+    },
+    LOOPBACK,
+    0,
+  );
+  for (const data of ["", "hello"]) {
+    // Its close() waits for a server's tickets, which do not come here, but no longer than this.
+    const [, writer] = await connect(between, {}, { ssl_shutdown_timeout: 0.05 });
+    writer.write(data);
+    writer.close();
+    await writer.wait_closed();
+    assertEquals(await asyncio.wait_for(() => received.get(), 10), data);
+  }
+});
+
 Deno.test("a TLS server notices at once that a client went away during its handshake", async () => {
   const { server: ssl } = await certificates();
   await asyncio.run(async () => {
