@@ -86,8 +86,9 @@ export class Chained implements Promise<unknown>, Receiver {
   #as_promise(): Promise<unknown> {
     if (this.#promise !== null) return this.#promise;
     if (this.#settled) return this.#promise = Promise.resolve();
-    this.#settle = Promise.withResolvers<unknown>();
-    return this.#promise = (this.#settle as PromiseWithResolvers<unknown>).promise;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#settle = { resolve, reject };
+    return this.#promise = promise;
   }
 
   then<R = unknown, E = never>(
