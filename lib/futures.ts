@@ -251,7 +251,7 @@ export class Future<T> implements Promise<T> {
    *
    * @param on_fulfilled Called with the result.
    * @param on_rejected Called with the error.
-   * @returns A promise of what the called function returns.
+   * @returns A promise of what the called function returns: one to await and to chain, not an instance of `Promise`.
    */
   then<R = T, E = never>(
     on_fulfilled?: ((value: T) => R | PromiseLike<R>) | null,

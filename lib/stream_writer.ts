@@ -178,10 +178,10 @@ export class StreamWriter {
    * Waits until it is time to write more.
    *
    * It first offers all that is buffered to the kernel. But little of it, while input that came before is still to be read,
-   * leaves with the answers to that: once the code waits or ends. So answers to lines that came together leave together.
-   * If more than the high-water mark (64 KiB) is left, it waits until
-   * no more than the low-water mark (16 KiB) is. So to a peer that reads, everything is on its way afterwards; it does not
-   * mean that the peer has it.
+   * leaves with the answers to that: once the code waits or ends, or at the first `drain()` after a millisecond. So answers
+   * to lines that came together leave together. If more than the high-water mark (64 KiB) is left, it waits until no more
+   * than the low-water mark (16 KiB) is. So to a peer that reads, everything is on its way afterwards; it does not mean that
+   * the peer has it.
    *
    * @returns A future; to cancel it loses nothing.
    * @throws The connection's error, if it broke.
