@@ -395,6 +395,7 @@ class TlsConn implements RawConn {
     if (this.#state === "closed") return Promise.reject(new InterruptedError("operation canceled"));
     if (this.#engine !== null) {
       const count = this.#engine.encrypt(array);
+      if (count === 0) return Promise.reject(new InterruptedError("operation canceled"));
       return this.#send(this.#engine.take_encrypted()).then(() => {
         if (this.#write_error !== undefined) throw this.#write_error;
         return count;

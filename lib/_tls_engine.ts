@@ -18,7 +18,7 @@ interface Handle {
   readStart(): number;
   /** Takes encrypted bytes. */
   readBuffer(bytes: Uint8Array): void;
-  /** Encrypts bytes, and only then calls methods of the request. */
+  /** Encrypts bytes, and only then calls methods of the request; 0 if it could. */
   writeBuffer(request: object, bytes: Uint8Array): number;
   /** Encrypts the goodbye. */
   shutdown(request: object): number;
@@ -67,11 +67,11 @@ export class TlsEngine {
     this.#native.readBuffer.call(this.#handle, bytes);
   }
 
-  /** Encrypts bytes, as many as it takes at a time. */
+  /** Encrypts bytes, as many as it takes at a time; none once `node:tls` has taken it down. */
   encrypt(bytes: Uint8Array): number {
     const taken = bytes.length > MAX_PLAIN_SIZE ? bytes.subarray(0, MAX_PLAIN_SIZE) : bytes;
-    this.#native.writeBuffer.call(this.#handle, REQUEST, taken);
-    return taken.length;
+    const status = this.#native.writeBuffer.call(this.#handle, REQUEST, taken);
+    return status === 0 ? taken.length : 0;
   }
 
   /** Encrypts the goodbye. */

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { TlsEngine } from "../lib/_tls_engine.ts";
 import * as asyncio from "../mod.ts";
 import { certificates } from "./_certificates.ts";
@@ -53,6 +53,57 @@ Deno.test("TLS: this version of Deno has the engine that the library would like 
     TlsEngine.of = of;
   }
   assertEquals(found, [true, true]);
+});
+
+Deno.test("TLS: bytes that the engine does not take do not count as written", async () => {
+  const { of } = TlsEngine;
+  const engines: TlsEngine[] = [];
+  TlsEngine.of = (socket) => {
+    const engine = of(socket)!;
+    engines.push(engine);
+    return engine;
+  };
+  try {
+    await using server = await echo_server();
+    const [reader, writer] = await connect(server);
+    await writer.send("x");
+    assertEquals(text(await reader.readexactly(1)), "x");
+    // The client is done with its handshake before the server is.
+    const { encrypt } = engines[0];
+    engines[0].encrypt = () => 0;
+    writer.write("lost");
+    await assertRejects(async () => await writer.flush(), Deno.errors.Interrupted);
+    engines[0].encrypt = encrypt;
+    writer.abort();
+    await writer.wait_closed().catch(() => {});
+  } finally {
+    TlsEngine.of = of;
+  }
+});
+
+Deno.test("TLS: a record that cannot be decrypted is an error on both sides", async () => {
+  const { ca, server: identity } = await certificates();
+  const failed = new asyncio.Future<{ error: unknown }>();
+  const server = await asyncio.start_server(
+    async (reader, writer) => {
+      await writer.send("x");
+      failed.set_result({ error: await error_of(reader.read()) });
+      writer.abort();
+    },
+    LOOPBACK,
+    0,
+    { ssl: identity },
+  );
+  const [reader, writer] = await asyncio.open_connection(LOOPBACK, port_of(server), { ssl: { caCerts: [ca] } });
+  assertEquals(text(await reader.readexactly(1)), "x");
+  const record = new Uint8Array([23, 3, 3, 0, 40, ...new Uint8Array(40)]);
+  await (writer.get_extra_info("conn") as Deno.TcpConn).write(record);
+  assertMatch(String((await failed).error), /^InvalidData: TLS: cannot decrypt/);
+  // The peer says why it goes.
+  assertMatch(String(await error_of(reader.read())), /^InvalidData: TLS: .*alert/);
+  writer.abort();
+  await writer.wait_closed().catch(() => {});
+  await server.shutdown({ timeout: 0 });
 });
 
 Deno.test("TLS: what is written comes back, both ways at once", async () => {
